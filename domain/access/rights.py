@@ -1,0 +1,52 @@
+"""What a caller may do, as a value: rules per collection and action, all alternatives.
+
+Several rules for one collection and action are a union; there is no rule that denies. A missing
+entry denies. Administrators carry no rules and pass everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Action = Literal["create", "read", "update", "delete", "share"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One permission record, dynamic variables already replaced by the caller's values.
+
+    ``fields`` is None for every field (``*``). ``filter`` and ``validation`` are filter objects in
+    wire form, or None for no condition; ``presets`` are values merged under a payload.
+    """
+
+    fields: frozenset[str] | None
+    filter: Mapping[str, Any] | None = None
+    validation: Mapping[str, Any] | None = None
+    presets: Mapping[str, Any] | None = None
+
+    def covers(self, name: str) -> bool:
+        """Whether the rule speaks of this field."""
+        return self.fields is None or name in self.fields
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """All rules of one caller. ``key`` is equal for callers whose plans may be shared."""
+
+    key: str
+    admin: bool = False
+    rules: Mapping[tuple[str, Action], tuple[Rule, ...]] = field(default_factory=dict)
+
+    def of(self, collection: str, action: Action) -> tuple[Rule, ...]:
+        """The alternatives that permit an action on a collection; empty means denied (unless ``admin``)."""
+        return self.rules.get((collection, action), ())
+
+    def may(self, collection: str, action: Action) -> bool:
+        """Whether any rule permits the action at all."""
+        return self.admin or bool(self.of(collection, action))
+
+
+ADMINISTRATOR = Rights(key="admin", admin=True)
+NOTHING = Rights(key="nothing")

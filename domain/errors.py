@@ -1,0 +1,267 @@
+"""Every error a client can meet: one base, a stable code, a status, and members for machines.
+
+The wire form is ``{"errors":[{"message", "extensions": {"code", ...}}]}``. Codes, statuses and
+the names of the extensions are a contract; messages are for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class ActaError(Exception):
+    """One error entry of an answer; subclasses fix ``code`` and ``status``."""
+
+    code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, /, **extensions: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.extensions = extensions
+
+    def entry(self) -> dict[str, Any]:
+        """The error as a member of the ``errors`` array."""
+        return {"message": self.message, "extensions": {**self.extensions, "code": self.code}}
+
+
+class ErrorGroup(Exception):  # noqa: N818  (a group of errors, itself not one)
+    """Several errors answered together, such as all failed validations of a payload."""
+
+    def __init__(self, errors: Sequence[ActaError]) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = tuple(errors)
+
+    @property
+    def status(self) -> int:
+        """The status all members share, else 500."""
+        statuses = {error.status for error in self.errors}
+        return statuses.pop() if len(statuses) == 1 else 500
+
+
+class Forbidden(ActaError):
+    """Not permitted, or not there: which of the two is never told."""
+
+    code, status = "FORBIDDEN", 403
+
+    def __init__(self, reason: str | None = None) -> None:
+        if reason is None:
+            super().__init__("You don't have permission to access this.")
+        else:
+            super().__init__(reason, reason=reason)
+
+    @classmethod
+    def collection(cls, collection: str, path: Sequence[str] = ()) -> Forbidden:
+        """An unknown or unreadable collection; ``path`` are the relation fields leading to it."""
+        return cls(
+            f'You don\'t have permission to access collection "{collection}" or it does not exist. '
+            f"Queried in {_queried_in(path)}."
+        )
+
+    @classmethod
+    def fields(cls, collection: str, fields: Sequence[str], path: Sequence[str] = ()) -> Forbidden:
+        """Unknown or unreadable fields of one collection; ``path`` as in :meth:`collection`."""
+        if len(fields) == 1:
+            named = f'field "{fields[0]}" in collection "{collection}" or it does not exist'
+        else:
+            names = ", ".join(f'"{field}"' for field in fields)
+            named = f'fields {names} in collection "{collection}" or they do not exist'
+        return cls(f"You don't have permission to access {named}. Queried in {_queried_in(path)}.")
+
+    @classmethod
+    def action(cls, action: str, collection: str, fields: Sequence[str] = ()) -> Forbidden:
+        """An action that the caller's rules refuse on a collection, or on some fields of it."""
+        if fields:
+            names = ", ".join(f'"{field}"' for field in fields)
+            return cls(
+                f'You don\'t have permissions to perform "{action}" for the field(s) {names} '
+                f'in collection "{collection}" or it does not exist.'
+            )
+        return cls(f'You don\'t have permission to perform "{action}" for collection "{collection}" or it does not exist.')
+
+
+def _queried_in(path: Sequence[str]) -> str:
+    return f'"{".".join(path)}"' if path else "root"
+
+
+class _Reasoned(ActaError):
+    """An error whose only member is the reason, told in the message too."""
+
+    prefix: ClassVar[str] = ""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{self.prefix}{reason}", reason=reason)
+
+
+class InvalidQuery(_Reasoned):
+    """A query parameter that can't be understood or is not allowed for the type."""
+
+    code, status, prefix = "INVALID_QUERY", 400, "Invalid query. "
+
+
+class InvalidPayload(_Reasoned):
+    """A body, or a part of it, that can't be understood."""
+
+    code, status, prefix = "INVALID_PAYLOAD", 400, "Invalid payload. "
+
+
+class InvalidPathParameter(_Reasoned):
+    """A part of the path that can't be understood."""
+
+    code, status, prefix = "INVALID_PATH_PARAMETER", 400, "Invalid path parameter. "
+
+
+class UnprocessableContent(_Reasoned):
+    """Well-formed, but refused by a rule of the system, such as removing the last administrator."""
+
+    code, status, prefix = "UNPROCESSABLE_CONTENT", 422, "Can't process content. "
+
+
+class ServiceUnavailable(ActaError):
+    """A server this one needs does not answer; ``retry_after`` is in seconds."""
+
+    code, status = "SERVICE_UNAVAILABLE", 503
+
+    def __init__(self, service: str, reason: str, retry_after: int = 1) -> None:
+        super().__init__(f'Service "{service}" is unavailable. {reason}.', service=service, reason=reason)
+        self.retry_after = retry_after
+
+
+class FailedValidation(ActaError):
+    """One rule that one value of a payload does not meet.
+
+    ``details`` holds at most one of ``valid``, ``invalid``, ``substring``.
+    """
+
+    code, status = "FAILED_VALIDATION", 400
+
+    def __init__(self, field: str, rule: str, path: Sequence[str] = (), /, **details: Any) -> None:
+        super().__init__(_validation_message(field, rule, path, details), field=field, path=list(path), type=rule, **details)
+
+
+_VALIDATION_TEXTS: Mapping[str, str] = {
+    "eq": "Value has to be {valid}.",
+    "in": "Value has to be one of {valid}.",
+    "lt": "Value has to be less than {valid}.",
+    "lte": "Value has to be less than or equal to {valid}.",
+    "gt": "Value has to be greater than {valid}.",
+    "gte": "Value has to be greater than or equal to {valid}.",
+    "neq": "Value can't be {invalid}.",
+    "nin": "Value can't be one of {invalid}.",
+    "contains": "Value has to contain {substring}.",
+    "ncontains": "Value can't contain {substring}.",
+    "nnull": "Value can't be null.",
+    "null": "Value has to be null.",
+    "empty": "Value has to be empty.",
+    "nempty": "Value can't be empty.",
+    "required": "Value is required.",
+    "regex": "Value doesn't have the correct format.",
+    "email": "Value has to be a valid email address.",
+}
+
+
+def _validation_message(field: str, rule: str, path: Sequence[str], details: Mapping[str, Any]) -> str:
+    where = f' at "{".".join(path)}"' if path else ""
+    text = _VALIDATION_TEXTS.get(rule, "").format(**{name: _quoted(value) for name, value in details.items()})
+    return f'Validation failed for field "{field}"{where}. {text}'.rstrip()
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(f'"{entry}"' for entry in value)
+    return f'"{value}"'
+
+
+class _ColumnError(ActaError):
+    """A constraint of the database, attributed to a field; ``value`` only where it is known."""
+
+    text: ClassVar[str] = ""
+
+    def __init__(self, collection: str, field: str | None, /, **value: Any) -> None:
+        super().__init__(self.text.format(collection=collection, field=field), collection=collection, field=field, **value)
+
+
+class RecordNotUnique(_ColumnError):
+    """A unique or primary key constraint."""
+
+    code, status = "RECORD_NOT_UNIQUE", 400
+    text = 'Value for field "{field}" in collection "{collection}" has to be unique.'
+
+
+class InvalidForeignKey(_ColumnError):
+    """A reference to a row that is not there, or a row still referenced."""
+
+    code, status = "INVALID_FOREIGN_KEY", 400
+    text = 'Invalid foreign key for field "{field}" in collection "{collection}".'
+
+
+class NotNullViolation(_ColumnError):
+    """A column that can't be null."""
+
+    code, status = "NOT_NULL_VIOLATION", 400
+    text = 'Value for field "{field}" in collection "{collection}" can\'t be null.'
+
+
+class ContainsNullValues(_ColumnError):
+    """A column that can't be made required because rows hold no value in it."""
+
+    code, status = "CONTAINS_NULL_VALUES", 400
+    text = 'Field "{field}" in collection "{collection}" contains null values.'
+
+
+class ValueTooLong(_ColumnError):
+    """A text longer than its column."""
+
+    code, status = "VALUE_TOO_LONG", 400
+    text = 'Value for field "{field}" in collection "{collection}" is too long.'
+
+
+class ValueOutOfRange(_ColumnError):
+    """A number larger or smaller than its column holds."""
+
+    code, status = "VALUE_OUT_OF_RANGE", 400
+    text = 'Value for field "{field}" in collection "{collection}" is out of range.'
+
+
+class InvalidCredentials(ActaError):
+    """A wrong password, token or share key."""
+
+    code, status = "INVALID_CREDENTIALS", 401
+
+    def __init__(self) -> None:
+        super().__init__("Invalid user credentials.")
+
+
+class TokenExpired(ActaError):
+    """An access token past its time."""
+
+    code, status = "TOKEN_EXPIRED", 401
+
+    def __init__(self) -> None:
+        super().__init__("Token expired.")
+
+
+class RouteNotFound(ActaError):
+    """No such route; ``path`` is the path as requested."""
+
+    code, status = "ROUTE_NOT_FOUND", 404
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"Route {path} doesn't exist.", path=path)
+
+
+class UnsupportedMediaType(ActaError):
+    """A body in a form that the route does not take."""
+
+    code, status = "UNSUPPORTED_MEDIA_TYPE", 415
+
+    def __init__(self, media_type: str, where: str) -> None:
+        super().__init__(f'Unsupported media type "{media_type}" in {where}.', mediaType=media_type, where=where)
+
+
+class InternalError(ActaError):
+    """Something broke; what it was stands in the log, not in the answer."""
+
+    def __init__(self, message: str = "An unexpected error occurred.") -> None:
+        super().__init__(message)

@@ -1,0 +1,28 @@
+"""The model: collections, fields and relations as one immutable value, and the decisions on changing it."""
+
+from domain.model.keys import join_key, split_key
+from domain.model.schema import (
+    Collection,
+    CollectionKind,
+    Column,
+    Field,
+    ForeignKey,
+    Model,
+    Relation,
+    RelationMeta,
+    Side,
+)
+
+__all__ = [
+    "Collection",
+    "CollectionKind",
+    "Column",
+    "Field",
+    "ForeignKey",
+    "Model",
+    "Relation",
+    "RelationMeta",
+    "Side",
+    "join_key",
+    "split_key",
+]
