@@ -1,0 +1,1 @@
+"""The command line: settings, the embedded PostgreSQL and the processes of a running Acta."""
