@@ -1,0 +1,271 @@
+"""All settings as immutable values, grouped by what they govern.
+
+A setting is known by the name of its environment variable, the same as the reference's where it has one.
+`Settings.parse` makes them from a mapping of such names to texts and knows no other source; where the texts
+come from (environment, `.env`, command line) is the command line's business. An empty text means "not set".
+Each setting is described in `docs/settings.md`.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+OWN_PREFIX = "ACTA_"
+TEST_PREFIX = "ACTA_TEST_"
+STORAGE_PREFIX = "STORAGE_"
+UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
+
+
+class SettingsError(Exception):
+    """A setting is unknown or has an invalid value; the text is one line that names it."""
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)?", value.strip().lower())
+    if match is None:
+        raise ValueError("a size looks like 500kb, 1mb or 2gb")
+    return int(float(match[1]) * UNITS[match[2] or "b"])
+
+
+def _unlimited(value: object) -> object:
+    return None if value in (-1, "-1") else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
+Limit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_unlimited)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(_Group):
+    """The HTTP server; times in milliseconds, sizes in bytes."""
+
+    host: str = Field("127.0.0.1", alias="HOST")
+    port: int = Field(8055, alias="PORT", ge=0, le=65535)
+    public_url: str = Field("/", alias="PUBLIC_URL")
+    max_payload_size: Size = Field(UNITS["mb"], alias="MAX_PAYLOAD_SIZE")
+    shutdown_timeout: int = Field(10_000, alias="SERVER_SHUTDOWN_TIMEOUT", ge=0)
+
+
+class DatabaseSettings(_Group):
+    """PostgreSQL; `url` is None for the embedded one; times in milliseconds."""
+
+    url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    replica_url: SecretStr | None = Field(None, alias="DATABASE_REPLICA_URL")
+    data_dir: str = Field(".acta", alias="ACTA_DATA_DIR")
+    schemas: Names = Field(("public",), alias="DB_SCHEMAS", min_length=1)
+    exclude_tables: Names = Field(("spatial_ref_sys", "sysdiagrams"), alias="DB_EXCLUDE_TABLES")
+    pool_min: int = Field(2, alias="DB_POOL__MIN", ge=0)
+    pool_max: int = Field(10, alias="DB_POOL__MAX", ge=1)
+    statement_timeout: int = Field(30_000, alias="STATEMENT_TIMEOUT", ge=0)
+    adopt_limit: int = Field(100_000, alias="ACTA_ADOPT_LIMIT", ge=0)
+
+    @model_validator(mode="after")
+    def _pool_is_a_range(self) -> Self:
+        if self.pool_min > self.pool_max:
+            raise ValueError("DB_POOL__MIN is greater than DB_POOL__MAX")
+        return self
+
+
+class QuerySettings(_Group):
+    """How much one request may ask for; None is no limit."""
+
+    limit_default: int = Field(100, alias="QUERY_LIMIT_DEFAULT", ge=1)
+    limit_max: Limit = Field(None, alias="QUERY_LIMIT_MAX")
+    max_relational_depth: int = Field(10, alias="MAX_RELATIONAL_DEPTH", ge=2)
+    max_batch_mutation: Limit = Field(None, alias="MAX_BATCH_MUTATION")
+    max_parse_depth: int = Field(10, alias="QUERYSTRING_MAX_PARSE_DEPTH", ge=0)
+    array_limit: int = Field(500, alias="QUERYSTRING_ARRAY_LIMIT", ge=0)
+    max_json_depth: int = Field(10, alias="MAX_JSON_QUERY_DEPTH", ge=1)
+
+
+class AuthSettings(_Group):
+    """The key that signs tokens, and the first administrator."""
+
+    secret: SecretStr | None = Field(None, alias="SECRET")
+    admin_email: str | None = Field(None, alias="ADMIN_EMAIL")
+    admin_password: SecretStr | None = Field(None, alias="ADMIN_PASSWORD")
+    admin_token: SecretStr | None = Field(None, alias="ADMIN_TOKEN")
+
+
+class LogSettings(_Group):
+    """What the processes write about themselves (not the event log)."""
+
+    level: Literal["fatal", "error", "warn", "info", "debug", "trace", "silent"] = Field(
+        "info", alias="LOG_LEVEL"
+    )
+    style: Literal["pretty", "raw"] = Field("pretty", alias="LOG_STYLE")
+
+
+class KafkaSettings(_Group):
+    """Where events are published to; nothing is when `bootstrap_servers` is empty."""
+
+    bootstrap_servers: Names = Field((), alias="KAFKA_BOOTSTRAP_SERVERS")
+    topic_prefix: str = Field("acta.", alias="KAFKA_TOPIC_PREFIX")
+
+
+class LocalStorage(_Group):
+    """Files in a directory of this machine."""
+
+    driver: Literal["local"] = Field("local", alias="DRIVER")
+    root: str = Field("./uploads", alias="ROOT")
+
+
+class S3Storage(_Group):
+    """Files in a bucket of an S3-compatible service, below the prefix `root`."""
+
+    driver: Literal["s3"] = Field(alias="DRIVER")
+    root: str = Field("", alias="ROOT")
+    bucket: str = Field(alias="BUCKET")
+    key: str | None = Field(None, alias="KEY")
+    secret: SecretStr | None = Field(None, alias="SECRET")
+    region: str | None = Field(None, alias="REGION")
+    endpoint: str = Field("https://s3.amazonaws.com", alias="ENDPOINT")
+
+
+StorageLocation = Annotated[LocalStorage | S3Storage, Field(discriminator="driver")]
+
+
+class StorageSettings(_Group):
+    """The places files may be stored in; the first name is where uploads go."""
+
+    names: Names = Field(("local",), alias="STORAGE_LOCATIONS", min_length=1)
+    locations: Mapping[str, StorageLocation] = Field(default_factory=lambda: {"local": LocalStorage()})
+
+
+class Settings(_Group):
+    """Everything that can be set, by group."""
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    query: QuerySettings = QuerySettings()
+    auth: AuthSettings = AuthSettings()
+    log: LogSettings = LogSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    storage: StorageSettings = StorageSettings()
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> Self:
+        """Make settings from texts by environment name; names that aren't settings are ignored.
+
+        Raises SettingsError for a value that doesn't fit, and for an unknown name with the prefix ACTA_,
+        which can only be a typing error.
+        """
+        _reject_unknown(values)
+        given = {name: text for name, text in values.items() if text != ""}
+        groups: dict[str, Any] = {
+            field: _parse_group(group, given) for field, group in _groups().items() if field != "storage"
+        }
+        return cls(**groups, storage=_parse_storage(given))
+
+
+def setting_names() -> tuple[str, ...]:
+    """The environment names of all settings, in the order of the groups; storage locations add theirs."""
+    return tuple(
+        field.alias for group in _groups().values() for field in group.model_fields.values() if field.alias
+    )
+
+
+def storage_names(location: str) -> tuple[str, ...]:
+    """The environment names a storage location may have."""
+    fields = [*LocalStorage.model_fields.values(), *S3Storage.model_fields.values()]
+    aliases = dict.fromkeys(field.alias for field in fields)
+    return tuple(f"{STORAGE_PREFIX}{location.upper()}_{alias}" for alias in aliases)
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """The value of a setting by its environment name; None for a name that isn't set by itself."""
+    for group_name, group in _groups().items():
+        for field, info in group.model_fields.items():
+            if info.alias == name:
+                return getattr(getattr(settings, group_name), field)
+    for location_name, location in settings.storage.locations.items():
+        for field, info in type(location).model_fields.items():
+            if f"{STORAGE_PREFIX}{location_name.upper()}_{info.alias}" == name:
+                return getattr(location, field)
+    return None
+
+
+def _groups() -> dict[str, type[_Group]]:
+    annotations = {field: info.annotation for field, info in Settings.model_fields.items()}
+    return {
+        field: group
+        for field, group in annotations.items()
+        if isinstance(group, type) and issubclass(group, _Group)
+    }
+
+
+def _reject_unknown(values: Mapping[str, str]) -> None:
+    known = [name for name in setting_names() if name.startswith(OWN_PREFIX)]
+    for name in values:
+        if not name.startswith(OWN_PREFIX) or name.startswith(TEST_PREFIX) or name in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise SettingsError(f"unknown setting {name}{hint}")
+
+
+def _parse_group(group: type[_Group], given: Mapping[str, str]) -> _Group:
+    names = [field.alias for field in group.model_fields.values() if field.alias]
+    try:
+        return group.model_validate({name: given[name] for name in names if name in given})
+    except ValidationError as error:
+        raise _as_settings_error(error) from None
+
+
+def _parse_storage(given: Mapping[str, str]) -> StorageSettings:
+    default = StorageSettings()
+    names = default.names
+    if "STORAGE_LOCATIONS" in given:
+        names = TypeAdapter(Names).validate_python(given["STORAGE_LOCATIONS"])
+    adapter: TypeAdapter[LocalStorage | S3Storage] = TypeAdapter(StorageLocation)
+    locations = {}
+    for location in names:
+        prefix = f"{STORAGE_PREFIX}{location.upper()}_"
+        texts = {name: given[name] for name in storage_names(location) if name in given}
+        options = {name.removeprefix(prefix): text for name, text in texts.items()}
+        try:
+            locations[location] = adapter.validate_python({"DRIVER": "local", **options})
+        except ValidationError as error:
+            raise _as_settings_error(error, prefix) from None
+    try:
+        return StorageSettings(STORAGE_LOCATIONS=names, locations=locations)
+    except ValidationError as error:
+        raise _as_settings_error(error) from None
+
+
+def _as_settings_error(error: ValidationError, prefix: str = "") -> SettingsError:
+    # Only the first of several errors, and never the value: it may be a secret.
+    first = error.errors(include_input=False, include_url=False)[0]
+    if first["type"] == "union_tag_invalid":
+        return SettingsError(
+            f"invalid setting {prefix}DRIVER: Input should be {first['ctx']['expected_tags']}"
+        )
+    place = [part for part in first["loc"] if isinstance(part, str) and part.isupper()]
+    reason = first["msg"].removeprefix("Value error, ")
+    return SettingsError(
+        f"invalid setting {prefix}{place[0]}: {reason}" if place else f"invalid settings: {reason}"
+    )
