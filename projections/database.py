@@ -1,0 +1,183 @@
+"""The one door to PostgreSQL: a pool of asynchronous connections with Acta's session settings.
+
+Connections are in autocommit mode: a single statement is its own transaction, several go through
+`Database.transaction`. Names are always qualified in our SQL, so ``search_path`` stays the user's. A server
+that can't be reached is a `ServiceUnavailable`; every other error of the driver passes through as it is
+(`projections.errors` translates those where the collection is known).
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self, TypeAlias
+
+import orjson
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from domain.errors import ServiceUnavailable
+
+Connection: TypeAlias = AsyncConnection[TupleRow]
+
+MINIMUM_VERSION = 150000
+# The text of values stored in the log depends on these, so nothing outside may choose them.
+SESSION_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "client_encoding": "UTF8",
+    # Compiling a plan costs more than any of our short statements gains by it.
+    "jit": "off",
+}
+CONNECT_SECONDS = 5
+WAIT_SECONDS = 5.0
+# The pool doubles its pause between attempts and starts afresh after this long, so it is also the
+# longest time that a server is back without us noticing.
+RECONNECT_SECONDS = 4.0
+
+
+class Database:
+    """A pool of connections to one database. Made by `open`, ended by `close`."""
+
+    def __init__(self, pool: AsyncConnectionPool[Connection], conninfo: str) -> None:
+        self._pool = pool
+        self.conninfo = conninfo
+
+    @classmethod
+    async def open(cls, url: str, *, minimum: int = 1, maximum: int = 16, application: str = "acta") -> Self:
+        """Connect. Raises ServiceUnavailable when the server can't be reached or is too old."""
+        conninfo = session_conninfo(url, application)
+        # The pool's own waiting would hide the reason of a failure.
+        async with await connect(conninfo):
+            pass
+        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            conninfo,
+            kwargs={"autocommit": True},
+            configure=_configure,
+            min_size=minimum,
+            max_size=max(minimum, maximum),
+            timeout=WAIT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
+            name=application,
+            open=False,
+        )
+        await pool.open()
+        return cls(pool, conninfo)
+
+    async def close(self) -> None:
+        """Close all connections; those in use when they come back."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        """Nothing to do: an opened database is its own context, so that tests read well."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit mode. Raises ServiceUnavailable when the server is lost."""
+        try:
+            connection = await self._live_connection()
+        except PoolTimeout as error:
+            raise ServiceUnavailable("database", "no connection in time") from error
+        try:
+            yield connection
+        except psycopg.Error as error:
+            if is_lost(error):
+                raise ServiceUnavailable("database", "the connection was lost") from error
+            raise
+        finally:
+            await self._pool.putconn(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside BEGIN .. COMMIT; rolled back when the block raises."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def dedicated(self) -> Connection:
+        """A new connection outside the pool: for LISTEN and for session locks. The caller closes it."""
+        return await connect(self.conninfo)
+
+    def statistics(self) -> dict[str, int]:
+        """The pool's counters, for metrics and health."""
+        return self._pool.get_stats()
+
+    async def _live_connection(self) -> Connection:
+        # A connection that died in the pool (server restarted) costs no request: the pool replaces it.
+        while True:
+            connection = await self._pool.getconn()
+            if not _died(connection):
+                return connection
+            await self._pool.putconn(connection)
+
+
+def session_conninfo(url: str, application: str) -> str:
+    """The connection string with Acta's session settings, which win over options in the URL."""
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise ServiceUnavailable("database", f"DATABASE_URL is invalid: {_first_line(error)}") from error
+    settings = " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items())
+    values: dict[str, Any] = {
+        "application_name": application,
+        "connect_timeout": CONNECT_SECONDS,
+        **given,
+        "options": f"{given.get('options') or ''} {settings}".strip(),
+    }
+    return make_conninfo("", **values)
+
+
+async def connect(conninfo: str) -> Connection:
+    """One autocommit connection with our settings. Raises ServiceUnavailable."""
+    try:
+        connection = await AsyncConnection.connect(conninfo, autocommit=True)
+    except psycopg.Error as error:
+        raise ServiceUnavailable("database", _first_line(error)) from error
+    if connection.info.server_version < MINIMUM_VERSION:
+        version = connection.info.server_version // 10000
+        await connection.close()
+        raise ServiceUnavailable("database", f"PostgreSQL {version} is too old: Acta needs 15 or newer")
+    await _configure(connection)
+    return connection
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether an error of the driver means that the server, not the statement, is the trouble."""
+    if isinstance(error, psycopg.OperationalError):
+        # Class 08 connection exceptions, 57P0x shutdown and recovery, 53300 too many connections.
+        state = error.sqlstate
+        return state is None or state[:2] == "08" or state[:4] == "57P0" or state == "53300"
+    return isinstance(error, psycopg.InterfaceError) and "closed" in str(error)
+
+
+async def _configure(connection: Connection) -> None:
+    set_json_dumps(orjson.dumps, connection)
+    set_json_loads(orjson.loads, connection)
+
+
+def _died(connection: Connection) -> bool:
+    """Look, without a round trip, whether the server has hung up on an idle connection."""
+    poll = select.poll()
+    try:
+        poll.register(connection.pgconn.socket, select.POLLIN)
+        while poll.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return connection.broken or connection.closed
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip().rstrip(".")
