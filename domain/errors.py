@@ -242,6 +242,79 @@ class TokenExpired(ActaError):
         super().__init__("Token expired.")
 
 
+class InvalidToken(ActaError):
+    """A token that this server did not sign, or one without what its purpose demands."""
+
+    code, status = "INVALID_TOKEN", 403
+
+    def __init__(self) -> None:
+        super().__init__("Invalid token.")
+
+
+class InvalidOtp(ActaError):
+    """A missing or wrong one-time password."""
+
+    code, status = "INVALID_OTP", 401
+
+    def __init__(self) -> None:
+        super().__init__("Invalid user OTP.")
+
+
+class UserSuspended(ActaError):
+    """A session of a user who has been suspended."""
+
+    code, status = "USER_SUSPENDED", 401
+
+    def __init__(self) -> None:
+        super().__init__("User suspended.")
+
+
+class InvalidInvite(ActaError):
+    """An invitation that was used or taken back."""
+
+    code, status = "INVALID_INVITE", 400
+
+    def __init__(self) -> None:
+        super().__init__("This invite is no longer valid.")
+
+
+class LimitExceeded(ActaError):
+    """More of something than this server is set to allow."""
+
+    code, status = "LIMIT_EXCEEDED", 403
+
+    def __init__(self, category: str) -> None:
+        super().__init__(f"{category} limit exceeded.", category=category)
+
+
+class OutOfTime(ActaError):
+    """Work that took longer than it may; ``duration`` in milliseconds."""
+
+    code, status = "OUT_OF_TIME", 408
+
+    def __init__(self, category: str, duration: int) -> None:
+        super().__init__(f"{category} took longer than {duration} ms.", category=category, duration=duration)
+
+
+class ContentTooLarge(ActaError):
+    """A file larger than it may be."""
+
+    code, status = "CONTENT_TOO_LARGE", 413
+
+    def __init__(self) -> None:
+        super().__init__("Uploaded content is too large.")
+
+
+class RequestsExceeded(ActaError):
+    """Too many requests; ``reset`` is the instant (ISO text) from which more are taken."""
+
+    code, status = "REQUESTS_EXCEEDED", 429
+
+    def __init__(self, limit: int, reset: str, retry_after: int) -> None:
+        super().__init__(f"Too many requests, retry after {retry_after}s.", limit=limit, reset=reset)
+        self.retry_after = retry_after
+
+
 class RouteNotFound(ActaError):
     """No such route; ``path`` is the path as requested."""
 

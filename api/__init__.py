@@ -1,0 +1,1 @@
+"""The HTTP interface on aiohttp. Handlers parse, call and shape; they decide nothing."""

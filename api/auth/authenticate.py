@@ -1,0 +1,128 @@
+"""From a request to its caller and rights. Kept per token until something about rights changes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from api.auth.credentials import Origin, origin_of, token_of
+from api.auth.sessions import Sessions
+from api.auth.tokens import Signer, claims_to_be_ours, digest
+from domain.access.caller import Caller
+from domain.access.rights import Rights
+from domain.errors import InvalidCredentials, InvalidToken
+from domain.model.schema import Model
+from projections.database import Database
+from projections.system.rights import STATEMENTS, RightsStore
+from projections.tables.store import ModelStore
+
+MAXIMUM_ENTRIES = 10_000
+REQUIRED_CLAIMS = ("role", "app_access", "admin_access")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who sends a request; ``until`` is when the token behind it ends (seconds of the epoch)."""
+
+    caller: Caller
+    rights: Rights
+    session: str | None = None
+    until: float | None = None
+
+
+class Authenticator:
+    """Finds the identity behind a request."""
+
+    def __init__(
+        self,
+        database: Database,
+        models: ModelStore,
+        rights: RightsStore,
+        sessions: Sessions,
+        signer: Signer,
+        *,
+        trust_proxy: bool,
+    ) -> None:
+        self._database = database
+        self._models = models
+        self.rights = rights
+        self._sessions = sessions
+        self._signer = signer
+        self._trust_proxy = trust_proxy
+        self._known: dict[tuple[bytes, str | None, str | None, str | None], Identity] = {}
+        self._version = (-1, -1)
+
+    async def identify(self, request: web.Request) -> Identity:
+        """The identity of a request.
+
+        Raises:
+            InvalidPayload, InvalidCredentials, InvalidToken, TokenExpired
+        """
+        token, from_cookie = token_of(request)
+        origin = origin_of(request, self._trust_proxy)
+        model = self._models.current
+        version = (self.rights.version, model.version)
+        if version != self._version:
+            self._known, self._version = {}, version
+        # Only the digest of a token stays in memory.
+        hashed = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest() if token else b""
+        place = (hashed, origin.ip, origin.user_agent, origin.origin)
+        known = self._known.get(place)
+        if known is not None and (known.until is None or known.until > time.time()):
+            return known
+        identity, lasting = await self._identify(model, token, origin)
+        if lasting and version == self._version == (self.rights.version, model.version):
+            if len(self._known) >= MAXIMUM_ENTRIES:
+                self._known.clear()
+            self._known[place] = identity
+        return identity
+
+    async def _identify(self, model: Model, token: str | None, origin: Origin) -> tuple[Identity, bool]:
+        anonymous = Caller(ip=origin.ip, user_agent=origin.user_agent, origin=origin.origin)
+        if token is None:
+            return await self._with_rights(model, anonymous), True
+        if not claims_to_be_ours(token):
+            return await self._with_rights(model, await self._static(anonymous, token)), True
+        claims = self._signer.read(token)
+        if any(name not in claims for name in REQUIRED_CLAIMS):
+            raise InvalidToken()
+        session = claims.get("session")
+        if session is not None and not await self._sessions.alive(str(session)):
+            raise InvalidCredentials()
+        caller = replace(anonymous, user=_uuid(claims.get("id")), role=_uuid(claims.get("role")))
+        identity = await self._with_rights(model, caller)
+        # A session can end any moment, so it is looked up for every request.
+        return replace(identity, session=session, until=float(claims["exp"])), session is None
+
+    async def _static(self, anonymous: Caller, token: str) -> Caller:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(STATEMENTS["user_by_token"], {"digest": digest(token)})
+            row = await cursor.fetchone()
+        if row is None:
+            raise InvalidCredentials()
+        return replace(anonymous, user=row[0], role=row[1])
+
+    async def _with_rights(self, model: Model, caller: Caller) -> Identity:
+        standing = await self.rights.standing(model, caller)
+        knowing = replace(
+            caller,
+            roles=standing.roles,
+            policies=standing.policies,
+            admin=standing.admin,
+            app=standing.app,
+        )
+        return Identity(knowing, standing.rights)
+
+
+def _uuid(value: Any) -> UUID | None:
+    if value is None:
+        return None
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise InvalidToken() from None

@@ -1,0 +1,77 @@
+"""Reading request bodies: what counts as JSON, and what a body may be at most.
+
+A body that is not declared ``application/json`` is no body (``{}``), as is an empty one. JSON has to be an object
+or an array. Text that PostgreSQL can't hold (NUL) is refused here, before anything is planned with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import hdrs, web
+
+from domain.errors import InvalidPayload, UnsupportedMediaType
+
+_MALFORMED = "Couldn't parse body as JSON"
+
+
+async def read_json(request: web.Request) -> Any:
+    """The JSON body of a request, ``{}`` when there is none.
+
+    Raises:
+        InvalidPayload: malformed, too large, not UTF-8, with NUL characters, or neither object nor array.
+    """
+    if not request.body_exists or not _is_json(request):
+        return {}
+    try:
+        raw = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise InvalidPayload("Request body is too large") from None
+    return parse_json(raw) if raw else {}
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The JSON body of a request that takes an object."""
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise InvalidPayload('"value" must be of type object')
+    return body
+
+
+def parse_json(raw: bytes) -> Any:
+    """JSON by the rules for bodies."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InvalidPayload(f"{_MALFORMED}: {error}") from None
+    if not isinstance(value, (dict, list)):
+        raise InvalidPayload(f"{_MALFORMED}: expected an object or an array")
+    if b"\\u0000" in raw and _holds_nul(value):
+        raise InvalidPayload("Text can't contain NUL characters")
+    return value
+
+
+def _is_json(request: web.Request) -> bool:
+    if request.content_type != "application/json":
+        return False
+    charset = (request.charset or "utf-8").lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType(request.headers.get(hdrs.CONTENT_TYPE, ""), "Content-Type header")
+    return True
+
+
+def _holds_nul(value: Any) -> bool:
+    # The escape may be an escaped backslash before "u0000", so only the parsed value can tell.
+    pending = [value]
+    while pending:
+        entry = pending.pop()
+        if isinstance(entry, str):
+            if "\0" in entry:
+                return True
+        elif isinstance(entry, list):
+            pending.extend(entry)
+        elif isinstance(entry, dict):
+            pending.extend(entry)
+            pending.extend(entry.values())
+    return False

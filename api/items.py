@@ -1,0 +1,89 @@
+"""Reading and writing items for any interface: REST today, GraphQL and import beside it.
+
+Reads are the reader's bytes, passed through. Writes go through the item writer as one command; what a system
+collection demands beyond its fields (`projections.system`) is known there, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from api.keys import Context
+from domain.access.command import Command
+from domain.access.rights import ADMINISTRATOR
+from domain.errors import Forbidden
+from domain.model.keys import join_key
+from projections.reading.reader import Reader
+from projections.tables.item_writer import ItemWriter
+
+Raw = str | Mapping[str, Any]
+
+
+class Items:
+    """Items of all collections, as one caller sees and changes them."""
+
+    def __init__(self, reader: Reader, writer: ItemWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self, context: Context, collection: str, raw: Raw) -> bytes:
+        """The list envelope; of a singleton the item envelope."""
+        found = context.model.collections.get(collection)
+        ask = self._reader.singleton if found is not None and found.singleton else self._reader.list
+        return await ask(context.model, context.rights, context.caller, collection, raw)
+
+    async def read_one(self, context: Context, collection: str, key: str, raw: Raw) -> bytes | None:
+        """The item envelope, None when the caller can't see such an item."""
+        return await self._reader.item(context.model, context.rights, context.caller, collection, key, raw)
+
+    async def read_many(self, context: Context, collection: str, keys: Sequence[str], raw: Raw) -> bytes:
+        """The list envelope of those of the keys that the caller can see."""
+        return await self._reader.by_keys(context.model, context.rights, context.caller, collection, keys, raw)
+
+    async def read_singleton(self, context: Context, collection: str, raw: Raw) -> bytes:
+        """The item envelope of a singleton, its defaults when no row is stored."""
+        return await self._reader.singleton(context.model, context.rights, context.caller, collection, raw)
+
+    async def matching(self, context: Context, collection: str, query: Mapping[str, Any]) -> list[str]:
+        """The keys of the items a query selects; the caller's right to read them does not matter here."""
+        found = context.model.collections.get(collection)
+        if found is None or not found.primary_key:
+            raise Forbidden.collection(collection)
+        columns = found.primary_key
+        wanted = {**query, "fields": list(columns)}
+        rows = await self._reader.rows(context.model, ADMINISTRATOR, context.caller, collection, wanted)
+        return [join_key([row[column] for column in columns]) for row in rows]
+
+    async def create(self, context: Context, collection: str, payloads: list[dict[str, Any]]) -> list[str]:
+        """Create items in one transaction; their keys in order."""
+        if not payloads:
+            return []
+        return await self._writer.create(self._command(context), context.model, collection, payloads)
+
+    async def update(
+        self, context: Context, collection: str, keys: list[str], payload: dict[str, Any]
+    ) -> list[str]:
+        """The same change to all keys; those that exist come back."""
+        if not keys and context.rights.admin:
+            return []
+        return await self._writer.update(self._command(context), context.model, collection, keys, payload)
+
+    async def update_each(self, context: Context, collection: str, payloads: list[dict[str, Any]]) -> list[str]:
+        """A change of its own to each item, whose key stands in the payload."""
+        if not payloads:
+            return []
+        return await self._writer.update_each(self._command(context), context.model, collection, payloads)
+
+    async def delete(self, context: Context, collection: str, keys: list[str]) -> list[str]:
+        """Delete by keys, all or nothing."""
+        if not keys:
+            return []
+        return await self._writer.delete(self._command(context), context.model, collection, keys)
+
+    async def upsert_singleton(self, context: Context, collection: str, payload: dict[str, Any]) -> str:
+        """Create or change the one row of a singleton."""
+        return await self._writer.upsert_singleton(self._command(context), context.model, collection, payload)
+
+    def _command(self, context: Context) -> Command:
+        return Command(context.caller, context.rights, context.request, None)

@@ -1,0 +1,48 @@
+"""Typed places: what the application holds for all requests, and what a request knows about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from aiohttp import web
+
+from domain.access.caller import Caller
+from domain.access.rights import Rights
+from domain.model.schema import Model
+from domain.settings import Settings
+
+if TYPE_CHECKING:
+    from api.auth.authenticate import Authenticator
+    from api.items import Items
+    from projections.database import Database
+    from projections.reading.reader import Reader
+    from projections.tables.item_writer import ItemWriter
+    from projections.tables.store import ModelStore
+
+
+@dataclass(slots=True)
+class Context:
+    """One request: its id, who sends it with which rights, and the model it began with.
+
+    ``session`` is the id of the caller's session when the token belongs to one.
+    """
+
+    request: UUID
+    caller: Caller
+    rights: Rights
+    model: Model
+    session: str | None = None
+
+
+SETTINGS = web.AppKey("settings", Settings)
+DATABASE: web.AppKey[Database] = web.AppKey("database")
+MODELS: web.AppKey[ModelStore] = web.AppKey("models")
+READER: web.AppKey[Reader] = web.AppKey("reader")
+WRITER: web.AppKey[ItemWriter] = web.AppKey("writer")
+ITEMS: web.AppKey[Items] = web.AppKey("items")
+AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
+
+REQUEST_ID = web.RequestKey("request_id", UUID)
+CONTEXT = web.RequestKey("context", Context)

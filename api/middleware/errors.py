@@ -1,0 +1,43 @@
+"""Every exception becomes the error envelope here, and only here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from api.keys import CONTEXT, REQUEST_ID
+from api.responses import failure
+from domain.errors import ActaError, ErrorGroup, InternalError, InvalidPayload, RouteNotFound
+
+log = logging.getLogger("acta.api")
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer any error as the contract says; what nobody expected is logged with its trace."""
+    try:
+        return await handler(request)
+    except (ActaError, ErrorGroup) as error:
+        return failure(error)
+    except web.HTTPRequestEntityTooLarge:
+        return failure(InvalidPayload("Request body is too large"))
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        return failure(RouteNotFound(request.path))
+    except web.HTTPException:
+        raise
+    except (ConnectionResetError, asyncio.CancelledError):
+        raise
+    except Exception as error:  # noqa: BLE001  (the last resort: a bug must not end the connection)
+        log.exception("request %s failed: %s %s", request.get(REQUEST_ID), request.method, request.path)
+        return failure(_unexpected(request, error))
+
+
+def _unexpected(request: web.Request, error: Exception) -> InternalError:
+    # Full-access callers see the original text, everybody else a fixed one.
+    context = request.get(CONTEXT)
+    if context is not None and context.rights.admin:
+        return InternalError(f"{type(error).__name__}: {error}")
+    return InternalError()

@@ -1,0 +1,61 @@
+"""Headers of every answer: request id, common headers, weak ETag; a matching ETag answers 304."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from uuid import UUID
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+from multidict import istr
+
+from api.keys import REQUEST_ID
+from api.responses import COMMON
+
+X_REQUEST_ID = istr("X-Request-Id")
+X_POWERED_BY = istr("X-Powered-By")
+
+
+@web.middleware
+async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id before, and the answer its headers after the handler."""
+    identifier = UUID(bytes=os.urandom(16), version=4)
+    request[REQUEST_ID] = identifier
+    response = await handler(request)
+    if response.prepared:
+        return response
+    found = response.headers
+    if X_POWERED_BY not in found:
+        for name, value in COMMON.items():
+            found.setdefault(name, value)
+    found[X_REQUEST_ID] = str(identifier)
+    if type(response) is web.Response and isinstance(body := response.body, bytes) and hdrs.ETAG not in found:
+        tag = weak_etag(body)
+        found[hdrs.ETAG] = tag
+        if hdrs.IF_NONE_MATCH in request.headers and _fresh(request, response, tag):
+            return _not_modified(response)
+    return response
+
+
+def weak_etag(body: bytes) -> str:
+    """A validator of the bytes: length and two checksums, cheap enough for every answer."""
+    return f'W/"{len(body):x}-{zlib.crc32(body):08x}{zlib.adler32(body):08x}"'
+
+
+def _fresh(request: web.Request, response: web.Response, tag: str) -> bool:
+    if request.method not in ("GET", "HEAD") or response.status != 200:
+        return False
+    if "no-cache" in request.headers.get(hdrs.CACHE_CONTROL, ""):
+        return False
+    wanted = request.headers[hdrs.IF_NONE_MATCH]
+    opaque = tag.removeprefix("W/")
+    return any(part.strip().removeprefix("W/") in (opaque, "*") for part in wanted.split(","))
+
+
+def _not_modified(response: web.Response) -> web.Response:
+    kept = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_BODY}
+    return web.Response(status=304, headers=kept)
+
+
+_OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})

@@ -1,0 +1,59 @@
+"""Answers in the shapes of the contract, with the headers that every answer carries.
+
+``ETag`` and ``X-Request-Id`` are added by `api.middleware.headers`, once for all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+from multidict import CIMultiDict, istr
+
+from domain.errors import ActaError, ErrorGroup, RequestsExceeded, ServiceUnavailable
+
+COMMON = {
+    istr("X-Powered-By"): "Directus",
+    istr("Vary"): "Origin, Cache-Control",
+    istr("Cache-Control"): "no-cache",
+    istr("Server"): "Acta",
+}
+JSON = CIMultiDict({istr("Content-Type"): "application/json; charset=utf-8", **COMMON})
+PLAIN = CIMultiDict(COMMON)
+
+
+def raw_json(body: bytes, status: int = 200) -> web.Response:
+    """An answer whose bytes are JSON already."""
+    return web.Response(body=body, status=status, headers=JSON)
+
+
+def data(value: Any) -> web.Response:
+    """``{"data": value}``."""
+    return raw_json(dumps({"data": value}))
+
+
+def dumps(value: Any) -> bytes:
+    """JSON bytes of an answer; keys that aren't text become text."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+
+
+def empty(status: int = 200) -> web.Response:
+    """Success without a body."""
+    return web.Response(status=status, headers=PLAIN)
+
+
+def no_content() -> web.Response:
+    """Status 204."""
+    return web.Response(status=204, headers=PLAIN)
+
+
+def failure(error: ActaError | ErrorGroup) -> web.Response:
+    """The error envelope."""
+    errors = error.errors if isinstance(error, ErrorGroup) else (error,)
+    body = orjson.dumps({"errors": [entry.entry() for entry in errors]}, default=str, option=orjson.OPT_NON_STR_KEYS)
+    response = raw_json(body, error.status)
+    for entry in errors:
+        if isinstance(entry, (ServiceUnavailable, RequestsExceeded)):
+            response.headers["Retry-After"] = str(entry.retry_after)
+    return response

@@ -1,0 +1,184 @@
+"""The handlers that `/items/{collection}` and the system collections share: parse, call, shape.
+
+A class binds them to where the collection's name comes from. What a request may do at all is the table in
+`api.rest.resources`; what it may touch is decided by plan (reads) and item writer (writes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from api.batch import Batch, delete_batch, key_text, read_batch, update_batch
+from api.bodies import read_json
+from api.keys import CONTEXT, ITEMS, Context
+from api.items import Items, Raw
+from api.responses import no_content, raw_json
+from api.rest.exports import answer_export, wanted_format
+from domain.errors import Forbidden, InvalidPayload
+
+EMPTY_LIST = b'{"data":[]}'
+
+
+class ItemHandlers:
+    """Handlers of one resource."""
+
+    search_keys = True
+
+    def collection(self, request: web.Request, context: Context) -> str:
+        """The collection a request is about.
+
+        Raises:
+            Forbidden: when it can't be reached this way.
+        """
+        raise NotImplementedError
+
+    def query(self, request: web.Request) -> str:
+        """The query string as sent."""
+        return request.rel_url.raw_query_string
+
+    async def list(self, request: web.Request) -> web.StreamResponse:
+        """GET on the collection."""
+        context = request[CONTEXT]
+        return await self._read(request, self.collection(request, context), self.query(request))
+
+    async def search(self, request: web.Request) -> web.StreamResponse:
+        """SEARCH: the query, and perhaps keys, in the body."""
+        context = request[CONTEXT]
+        collection = self.collection(request, context)
+        batch = await self._search_body(request)
+        raw: Raw = self.query(request) if batch.query is None else batch.query
+        if batch.keys is None:
+            return await self._read(request, collection, raw)
+        if not batch.keys:
+            return raw_json(EMPTY_LIST)
+        return raw_json(await request.app[ITEMS].read_many(context, collection, batch.keys, raw))
+
+    async def read(self, request: web.Request) -> web.StreamResponse:
+        """GET of one item; whatever keeps it from being seen is the same 403."""
+        context = request[CONTEXT]
+        collection = self.collection(request, context)
+        raw = self.query(request)
+        items = request.app[ITEMS]
+        key = self.key(request)
+        if (format_name := wanted_format(raw)) is not None:
+            return await answer_export(request, items.export_one(context, collection, key, raw), collection, format_name)
+        body = await items.read_one(context, collection, key, raw)
+        if body is None:
+            raise Forbidden()
+        return raw_json(body)
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        """POST of one item or an array of them."""
+        context = request[CONTEXT]
+        collection = self.collection(request, context)
+        body = await read_json(request)
+        items = request.app[ITEMS]
+        if isinstance(body, list):
+            keys = await items.create(context, collection, _payloads(body))
+            return await self._echo_many(request, context, collection, keys)
+        keys = await items.create(context, collection, [body])
+        return await self._echo_one(request, context, collection, keys)
+
+    async def update_many(self, request: web.Request) -> web.StreamResponse:
+        """PATCH on the collection: an array of different changes, or one change to many."""
+        context = request[CONTEXT]
+        collection = self.collection(request, context)
+        items = request.app[ITEMS]
+        body = await read_json(request)
+        if isinstance(body, list):
+            keys = await items.update_each(context, collection, _payloads(body))
+        else:
+            batch = update_batch(body)
+            wanted = await _selected(items, context, collection, batch)
+            keys = await items.update(context, collection, wanted, batch.data or {})
+        return await self._echo_many(request, context, collection, keys)
+
+    async def update(self, request: web.Request) -> web.StreamResponse:
+        """PATCH of one item."""
+        context = request[CONTEXT]
+        collection = self.collection(request, context)
+        body = await read_json(request)
+        if isinstance(body, list):
+            raise InvalidPayload('"value" must be of type object')
+        keys = await request.app[ITEMS].update(context, collection, [self.key(request)], body)
+        return await self._echo_one(request, context, collection, keys)
+
+    async def delete_many(self, request: web.Request) -> web.StreamResponse:
+        """DELETE by keys or by query."""
+        context = request[CONTEXT]
+        collection = self.collection(request, context)
+        items = request.app[ITEMS]
+        keys = await _selected(items, context, collection, delete_batch(await read_json(request)))
+        await items.delete(context, collection, keys)
+        return no_content()
+
+    async def delete(self, request: web.Request) -> web.StreamResponse:
+        """DELETE of one item."""
+        context = request[CONTEXT]
+        collection = self.collection(request, context)
+        await request.app[ITEMS].delete(context, collection, [self.key(request)])
+        return no_content()
+
+    def key(self, request: web.Request) -> str:
+        """The item's key in the path."""
+        return request.match_info["key"]
+
+    async def _search_body(self, request: web.Request) -> Batch:
+        body = await read_json(request)
+        if self.search_keys:
+            return read_batch(body)
+        # These resources look at the query alone, whatever else the body holds.
+        if not isinstance(body, dict):
+            raise InvalidPayload('"value" must be of type object')
+        query = body.get("query")
+        return Batch(query=query if isinstance(query, dict) else None)
+
+    async def _read(self, request: web.Request, collection: str, raw: Raw) -> web.StreamResponse:
+        context = request[CONTEXT]
+        items = request.app[ITEMS]
+        if (format_name := wanted_format(raw)) is not None:
+            return await answer_export(request, items.export(context, collection, raw), collection, format_name)
+        return raw_json(await items.read(context, collection, raw))
+
+    async def _echo_one(
+        self, request: web.Request, context: Context, collection: str, keys: list[str]
+    ) -> web.Response:
+        # Written but not readable is a success without content.
+        if not keys:
+            return no_content()
+        try:
+            body = await request.app[ITEMS].read_one(context, collection, keys[0], self.query(request))
+        except Forbidden:
+            body = None
+        return no_content() if body is None else raw_json(body)
+
+    async def _echo_many(
+        self, request: web.Request, context: Context, collection: str, keys: list[str]
+    ) -> web.Response:
+        if not keys:
+            return raw_json(EMPTY_LIST)
+        try:
+            return raw_json(
+                await request.app[ITEMS].read_many(context, collection, keys, self.query(request))
+            )
+        except Forbidden:
+            return no_content()
+
+
+async def _selected(items: Items, context: Context, collection: str, batch: Batch) -> list[str]:
+    if batch.keys is not None:
+        return batch.keys
+    return await items.matching(context, collection, batch.query or {})
+
+
+def _payloads(body: list[Any]) -> list[dict[str, Any]]:
+    for entry in body:
+        if not isinstance(entry, Mapping):
+            raise InvalidPayload("Each item of the array has to be an object")
+    return body
+
+
+__all__ = ["ItemHandlers", "key_text"]

@@ -1,0 +1,87 @@
+"""`/items/{collection}`: the user's own collections, singletons among them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from api.bodies import read_json
+from api.keys import CONTEXT, ITEMS, Context
+from api.responses import no_content, raw_json
+from api.rest.handlers import ItemHandlers
+from domain.errors import Forbidden, InvalidPayload, RouteNotFound
+from domain.model.schema import Collection
+
+PATH = "/items/{collection}"
+SYSTEM_PREFIX = "directus_"
+
+
+class CollectionHandlers(ItemHandlers):
+    """The handlers with the collection's name in the path; singletons allow fewer verbs."""
+
+    def collection(self, request: web.Request, context: Context) -> str:
+        """The collection named in the path, if it is there and not a system collection."""
+        return self._found(request, context).name
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        """POST; a singleton has no such route."""
+        self._refuse_singleton(request)
+        return await super().create(request)
+
+    async def update(self, request: web.Request) -> web.StreamResponse:
+        """PATCH by key; a singleton has no such route."""
+        self._refuse_singleton(request)
+        return await super().update(request)
+
+    async def update_many(self, request: web.Request) -> web.StreamResponse:
+        """PATCH on the collection; for a singleton the upsert of its one row."""
+        context = request[CONTEXT]
+        found = self._found(request, context)
+        if not found.singleton:
+            return await super().update_many(request)
+        return await patch_singleton(request, context, found.name)
+
+    def _found(self, request: web.Request, context: Context) -> Collection:
+        name = request.match_info["collection"]
+        if name.startswith(SYSTEM_PREFIX):
+            raise Forbidden()
+        found = context.model.collections.get(name)
+        if found is None or found.system:
+            raise Forbidden.collection(name)
+        return found
+
+    def _refuse_singleton(self, request: web.Request) -> None:
+        if self._found(request, request[CONTEXT]).singleton:
+            raise RouteNotFound(request.path.removeprefix("/items"))
+
+
+async def patch_singleton(request: web.Request, context: Context, collection: str) -> web.Response:
+    """Upsert the one row and answer it, or nothing when the caller can't read it."""
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise InvalidPayload('"value" must be of type object')
+    items = request.app[ITEMS]
+    await items.upsert_singleton(context, collection, body)
+    try:
+        return raw_json(await items.read_singleton(context, collection, request.rel_url.raw_query_string))
+    except Forbidden:
+        return no_content()
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of `/items`."""
+    return item_routes(PATH, CollectionHandlers())
+
+
+def item_routes(path: str, handlers: ItemHandlers) -> list[web.RouteDef]:
+    """All verbs of the generic handlers below a path."""
+    key = path + "/{key:[^/]+}"
+    return [
+        web.get(path, handlers.list),
+        web.route("SEARCH", path, handlers.search),
+        web.post(path, handlers.create),
+        web.patch(path, handlers.update_many),
+        web.delete(path, handlers.delete_many),
+        web.get(key, handlers.read),
+        web.patch(key, handlers.update),
+        web.delete(key, handlers.delete),
+    ]

@@ -1,0 +1,90 @@
+"""The system collections under their own paths: the table of `api.rest.resources` bound to the generic handlers."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from api.bodies import read_object
+from api.keys import CONTEXT, ITEMS, Context
+from api.responses import no_content, raw_json
+from api.rest.handlers import ItemHandlers
+from api.rest.items import patch_singleton
+from api.rest.resources import SYSTEM, Resource, Verb
+from domain.errors import RouteNotFound
+
+SETTINGS_COLLECTION = "directus_settings"
+_UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_METHODS: dict[Verb, tuple[str, bool]] = {
+    "list": ("GET", False),
+    "search": ("SEARCH", False),
+    "create": ("POST", False),
+    "update_many": ("PATCH", False),
+    "delete_many": ("DELETE", False),
+    "read": ("GET", True),
+    "update": ("PATCH", True),
+    "delete": ("DELETE", True),
+}
+
+
+class SystemHandlers(ItemHandlers):
+    """The handlers of one system collection."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+        self.search_keys = resource.search_keys
+
+    def collection(self, request: web.Request, context: Context) -> str:
+        """Always the resource's own; ``request`` and ``context`` do not matter."""
+        return self._resource.collection
+
+    def key(self, request: web.Request) -> str:
+        """The key in the path; where only UUIDs are routes, anything else is none."""
+        key = super().key(request)
+        if self._resource.uuid_keys and not _UUID.fullmatch(key):
+            raise RouteNotFound(request.path)
+        return key
+
+
+async def read_settings(request: web.Request) -> web.Response:
+    """GET /settings."""
+    context = request[CONTEXT]
+    raw = request.rel_url.raw_query_string
+    return raw_json(await request.app[ITEMS].read_singleton(context, SETTINGS_COLLECTION, raw))
+
+
+async def patch_settings(request: web.Request) -> web.Response:
+    """PATCH /settings."""
+    return await patch_singleton(request, request[CONTEXT], SETTINGS_COLLECTION)
+
+
+async def set_owner(request: web.Request) -> web.Response:
+    """POST /settings/owner."""
+    body = await read_object(request)
+    names = ("project_owner", "project_usage", "org_name", "product_updates")
+    payload = {name: body[name] for name in names if name in body}
+    await request.app[ITEMS].upsert_singleton(request[CONTEXT], SETTINGS_COLLECTION, payload)
+    return no_content()
+
+
+def routes(override: frozenset[str] = frozenset()) -> list[web.RouteDef]:
+    """Routes of all system collections; ``override`` names paths whose handlers come from elsewhere."""
+    found = [
+        web.get("/settings", read_settings),
+        web.patch("/settings", patch_settings),
+        web.post("/settings/owner", set_owner),
+    ]
+    for resource in SYSTEM:
+        if resource.path not in override:
+            found.extend(resource_routes(resource, SystemHandlers(resource)))
+    return found
+
+
+def resource_routes(resource: Resource, handlers: ItemHandlers) -> list[web.RouteDef]:
+    """The routes of one resource, for the verbs it has."""
+    return [
+        web.route(method, resource.path + ("/{key:[^/]+}" if keyed else ""), getattr(handlers, verb))
+        for verb, (method, keyed) in _METHODS.items()
+        if verb in resource.verbs
+    ]
