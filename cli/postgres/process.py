@@ -4,24 +4,22 @@ A pid file is only a hint: it may be stale, truncated, or name a process that is
 truth is the command line of a live process, zombies excluded, and the working directory of its children.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
+from cli.lifetime import ending_with_parent
 from cli.postgres.place import Owner, Place
 
 POLL_SECONDS = 0.02
 # An orphaned backend notices the death of its postmaster within a second; the rest is a loaded machine.
 ORPHAN_SECONDS = 10.0
 FAST_STOP_SECONDS = 60.0
-PR_SET_PDEATHSIG = 1
 
 
 def ended(process: psutil.Process) -> bool:
@@ -73,7 +71,15 @@ def start(
 
     With `die_with_parent` the kernel shuts it down when the calling thread ends, however that happens.
     """
-    command = [str(place.programs / "postgres"), "-D", str(place.data), "-k", str(place.sockets), "-p", str(port)]
+    command = [
+        str(place.programs / "postgres"),
+        "-D",
+        str(place.data),
+        "-k",
+        str(place.sockets),
+        "-p",
+        str(port),
+    ]
     with place.log.open("wb") as log:
         return subprocess.Popen(
             command + [part for option in options for part in ("-c", option)],
@@ -86,7 +92,7 @@ def start(
             user=place.owner.uid if place.owner else None,
             group=place.owner.gid if place.owner else None,
             extra_groups=[] if place.owner else None,
-            preexec_fn=_death_signal_setter() if die_with_parent else None,  # noqa: PLW1509  (one thread)
+            preexec_fn=ending_with_parent(signal.SIGQUIT) if die_with_parent else None,  # noqa: PLW1509  (one thread)
         )
 
 
@@ -123,17 +129,6 @@ def stop(process: psutil.Process) -> None:
 def environment() -> dict[str, str]:
     """What PostgreSQL's programs see: none of the caller's PG* variables and no foreign locale."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _death_signal_setter() -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-
-    def set_signal() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0)
-
-    return set_signal
 
 
 def _command_line(process: psutil.Process) -> list[str]:

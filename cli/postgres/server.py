@@ -59,6 +59,7 @@ class EmbeddedServer:
         self._options = (*REQUIRED, *options)
         self._die_with_parent = die_with_parent
         self._child: subprocess.Popen[bytes] | None = None
+        self._postmaster: psutil.Process | None = None
         self._port = self._saved_port()
         self._users = _open_lock(place.root / "users.lock")
 
@@ -69,6 +70,10 @@ class EmbeddedServer:
     def answers(self) -> bool:
         """Whether the server accepts connections now."""
         return self._refusal() is None
+
+    def alive(self) -> bool:
+        """Whether the server's process still runs; one we can't see (another container) counts as alive."""
+        return self._postmaster is None or not process.ended(self._postmaster)
 
     def acquire(self) -> None:
         """Become a user of the server, which accepts connections when this returns. Raises PostgresError."""
@@ -83,6 +88,7 @@ class EmbeddedServer:
                 self._create()
             if not self.answers() and not self._attached():
                 self._start()
+            self._postmaster = process.find_postmaster(self.place.data)
             self._create_database()
 
     def release(self) -> None:
@@ -95,11 +101,7 @@ class EmbeddedServer:
                 if postmaster and process.is_ours(postmaster, self.place):
                     process.stop(postmaster)
         self._users.close()
-        if self._child:
-            with suppress(subprocess.TimeoutExpired):
-                # Reaps our child if it has ended; other users may keep it running.
-                self._child.wait(timeout=0)
-            self._child.returncode = self._child.returncode or 0
+        self._forget_child()
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
@@ -160,6 +162,7 @@ class EmbeddedServer:
             if attempt:
                 self._port = _free_port()
             self._clear_leftovers()
+            self._forget_child()
             self._child = process.start(
                 self.place, self._port, self._options, die_with_parent=self._die_with_parent
             )
@@ -171,6 +174,11 @@ class EmbeddedServer:
             if "could not create any TCP/IP sockets" not in reason:
                 break
         raise PostgresError(f"PostgreSQL did not start: {reason} (see {self.place.log})")
+
+    def _forget_child(self) -> None:
+        """Reap the server we started, or let it live on for others without Popen's warning."""
+        if self._child and self._child.poll() is None:
+            self._child.returncode = 0
 
     def _clear_leftovers(self) -> None:
         """Remove the files of a dead server that would stop a new one.
@@ -192,7 +200,8 @@ class EmbeddedServer:
             if "the database system is" in str(refusal):
                 spoke = now
             if now - spoke > SILENT_SECONDS:
-                raise PostgresError(f"PostgreSQL (process {postmaster.pid}) doesn't answer: {_last_line(str(refusal))}")
+                reason = _last_line(str(refusal))
+                raise PostgresError(f"PostgreSQL (process {postmaster.pid}) doesn't answer: {reason}")
             if now - reported > REPORT_SECONDS:
                 reported = now
                 self._say(f"PostgreSQL is still starting after {now - started:.0f} s (recovery); waiting")
@@ -217,8 +226,8 @@ def running(
 ) -> Iterator[EmbeddedServer]:
     """Use the embedded server of `data_dir` (ACTA_DATA_DIR), created and started when needed.
 
-    `options` are `name=value` settings for a server that has to be started; `say` hears the rare sentences meant
-    for a person. Raises PostgresError or PlaceError.
+    `options` are `name=value` settings for a server that has to be started; `say` hears the rare sentences
+    meant for a person. Raises PostgresError or PlaceError.
     """
     server = EmbeddedServer(locate(data_dir, say), say, options, die_with_parent=die_with_parent)
     try:

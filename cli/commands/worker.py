@@ -1,0 +1,13 @@
+"""`acta worker`: the followers and jobs alone, for a host that serves no requests."""
+
+
+def worker() -> None:
+    """Run the followers of the log: sealer, publishers, jobs."""
+    import uvloop
+
+    from cli.database import database
+    from cli.settings import load_settings, with_secret
+    from workers.main import run
+
+    with database(with_secret(load_settings())) as (settings, _):
+        uvloop.run(run(settings))

@@ -1,0 +1,30 @@
+"""The `acta` command: one subcommand per module of `cli.commands`.
+
+Those modules import what they run inside their functions, so that `acta --help` stays quick.
+"""
+
+import typer
+
+from cli.commands.serve import serve
+from cli.commands.settings import settings
+from cli.commands.worker import worker
+
+app = typer.Typer(
+    name="acta",
+    help="An event-sourced headless CMS over your own PostgreSQL tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+app.command()(worker)
+app.command()(settings)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""One API process of several: `python -m cli.serving.api_process`, started by `acta serve --workers N`."""
+
+import sys
+
+import uvloop
+
+from api.app import create_app
+from cli.console import EXIT_FAILURE, say
+from cli.serving.http import serve, stop_on_signals
+from cli.settings import load_settings
+from domain.settings import Settings
+
+
+async def run(settings: Settings) -> None:
+    """Serve on the shared port until a signal."""
+    await serve(create_app(settings), settings.server, stop_on_signals(), share_port=True)
+
+
+if __name__ == "__main__":
+    try:
+        uvloop.run(run(load_settings()))
+    except OSError as error:
+        say(f"can't listen: {error}")
+        sys.exit(EXIT_FAILURE)

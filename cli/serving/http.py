@@ -1,0 +1,46 @@
+"""Serve an aiohttp application until told to stop, finishing the requests in flight."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from aiohttp import web
+
+from domain.settings import ServerSettings
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that the stop signals of this process set. Needs a running loop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def serve(
+    app: web.Application,
+    settings: ServerSettings,
+    stop: asyncio.Event,
+    *,
+    share_port: bool = False,
+    ready: Callable[[int], None] = lambda port: None,
+) -> None:
+    """Listen until `stop` is set; then accept nothing new and give running requests SERVER_SHUTDOWN_TIMEOUT.
+
+    With `share_port` other processes may listen on the same port (SO_REUSEPORT). `ready` is called with the
+    port once connections are accepted. Raises OSError when the port can't be had.
+    """
+    runner = web.AppRunner(
+        app, handle_signals=False, access_log=None, shutdown_timeout=settings.shutdown_timeout / 1000
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=share_port or None)
+        await site.start()
+        ready(runner.addresses[0][1])
+        await stop.wait()
+    finally:
+        await runner.cleanup()
