@@ -12,10 +12,12 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, Literal
 
+from domain.model.types import field_type
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """The foreign key constraint of one column (constraints over several columns: ``Collection.composite_keys``)."""
+    """The foreign key of one column (those over several columns: ``Collection.composite_keys``)."""
 
     constraint: str
     schema: str
@@ -26,13 +28,32 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class CompositeForeignKey:
+    """A foreign key over several columns: no relation, but known to whoever deletes or restores rows."""
+
+    constraint: str
+    columns: tuple[str, ...]
+    schema: str
+    table: str
+    targets: tuple[str, ...]
+    on_update: str = "NO ACTION"
+    on_delete: str = "NO ACTION"
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column as the catalog tells it.
 
     ``data_type`` is PostgreSQL's name without length (``character varying``); ``sql_type`` is the full,
-    schema-qualified name to cast to (``character varying(255)``, ``public.mpaa_rating``). ``base_type`` is the
-    type under domains (equals ``data_type`` elsewhere); ``category`` is ``pg_type.typtype`` of the column's own
-    type (b base, c composite, d domain, e enum, r range, m multirange). ``default`` is the expression's text.
+    schema-qualified name to cast to (``character varying(255)``, ``public.mpaa_rating``). ``base_type`` is
+    the type under domains (equals ``data_type`` elsewhere); ``category`` is ``pg_type.typtype`` of the
+    column's own type (b base, c composite, d domain, e enum, r range, m multirange). ``default`` is the
+    expression's text.
+
+    ``unique`` tells of a constraint on this column alone (the primary key included), ``indexed`` of a
+    non-unique index on it alone. ``primary_key`` is True for every column of the key, composite ones too.
+    ``auto_increment`` tells of a primary key column that owns a sequence; ``sequence`` is the quoted,
+    qualified name of the sequence a column owns. ``labels`` are the values of an enum, also under a domain.
     """
 
     name: str
@@ -72,7 +93,8 @@ class Field:
     """A field of a collection: a column, an alias for a relation's other side, or mere presentation.
 
     ``type`` is the wire type (string, text, integer, bigInteger, ..., alias, unknown) as the item API reads
-    it. ``meta`` is the metadata row in wire form, None for untracked fields.
+    it, ``schema_type`` the one ``/fields`` shows. ``meta`` is the metadata row in wire form, None for
+    untracked fields. ``system`` marks the built-in fields of system collections (custom ones are ordinary).
     """
 
     collection: str
@@ -87,6 +109,16 @@ class Field:
     def alias(self) -> bool:
         """Whether no column stands behind the field."""
         return self.column is None
+
+    @property
+    def schema_type(self) -> str:
+        """The type as ``/fields`` shows it; differs for numerics without precision, domains and citext."""
+        if self.column is None:
+            return self.type
+        column = self.column
+        return field_type(
+            column.data_type, self.special, precision=column.numeric_precision, scale=column.numeric_scale
+        )
 
     @property
     def presentation(self) -> bool:
@@ -171,7 +203,8 @@ class Collection:
 
     ``primary_key`` names the key's columns (none for views and tables without one). ``meta`` is the metadata
     row in wire form. ``returning`` is False where rewrite rules make RETURNING and data-modifying WITH
-    impossible; ``triggers`` is True where row triggers may change what is written.
+    impossible; ``triggers`` is True where row triggers may change what is written. ``leftovers`` are metadata
+    rows of fields that are neither column nor alias: no list shows them.
     """
 
     name: str
@@ -186,6 +219,8 @@ class Collection:
     system: bool = False
     returning: bool = True
     triggers: bool = False
+    composite_keys: tuple[CompositeForeignKey, ...] = ()
+    leftovers: Mapping[str, Field] = field(default_factory=dict)
 
     @property
     def singleton(self) -> bool:
