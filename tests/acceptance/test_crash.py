@@ -79,7 +79,8 @@ async def wait_until_sealed(api: Client, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         for _ in range(200):
             sealed = connection.execute(
-                "SELECT EXISTS (SELECT FROM acta.seals s, acta.events e WHERE e.item = %s AND e.seq <@ s.members)",
+                "SELECT EXISTS"
+                " (SELECT FROM acta.seals s, acta.events e WHERE e.item = %s AND e.seq <@ s.members)",
                 (last,),
             ).fetchone()
             if sealed == (True,):
@@ -96,11 +97,13 @@ def compare(database_url: str, confirmed: Acknowledged) -> None:
         ]
         updates = dict(
             connection.execute(
-                "SELECT item, count(*) FROM acta.events WHERE collection = 'counter' AND topic = 'item.updated' GROUP BY 1"
+                "SELECT item, count(*) FROM acta.events"
+                " WHERE collection = 'counter' AND topic = 'item.updated' GROUP BY 1"
             )
         )
         broken = connection.execute(
-            "SELECT count(*) FROM (SELECT first_position - lag(last_position, 1, 0::bigint) OVER (ORDER BY id) AS step"
+            "SELECT count(*) FROM ("
+            "SELECT first_position - lag(last_position, 1, 0::bigint) OVER (ORDER BY id) AS step"
             " FROM acta.seals WHERE last_position >= first_position) s WHERE step <> 1"
         ).fetchone()
         unsealed = connection.execute(

@@ -70,7 +70,7 @@ async def test_chinook(database_url: str, postgres_programs: Path) -> None:
         async with client(server) as api:
             assert await user_collections(api) == {*CHINOOK, *CHINOOK_COMPOSITE}
             for collection, change in CHINOOK.items():
-                await live_of_an_item(api, database_url, collection, change)
+                await life_of_an_item(api, database_url, collection, change)
             for collection in CHINOOK_COMPOSITE:
                 await life_of_a_composite_key(api, database_url, collection, None)
     assert schema_dump(database_url, postgres_programs) == before
@@ -93,7 +93,7 @@ async def test_pagila(database_url: str, postgres_programs: Path) -> None:
             )
             DISTINCT["store"]["manager_staff_id"] = manager.data["staff_id"]
             for collection, change in PAGILA.items():
-                await live_of_an_item(api, database_url, collection, change)
+                await life_of_an_item(api, database_url, collection, change)
             for collection in PAGILA_COMPOSITE:
                 await life_of_a_composite_key(
                     api, database_url, collection, {"last_update": "2001-01-01T00:00:00"}
@@ -107,7 +107,7 @@ async def user_collections(api: Client) -> set[str]:
     return {entry["collection"] for entry in listed if not entry["collection"].startswith("directus_")}
 
 
-async def live_of_an_item(api: Client, database_url: str, collection: str, change: dict[str, Any]) -> None:
+async def life_of_an_item(api: Client, database_url: str, collection: str, change: dict[str, Any]) -> None:
     """Copy the first item, change the copy, delete it; the log holds what the table holds at each step."""
     first = (await api.get(f"/items/{collection}", limit="1")).data[0]
     key = next(iter(first))
@@ -164,7 +164,8 @@ def event(database_url: str, collection: str, item: str) -> tuple[str, Any]:
     """Topic and payload of the newest event of an item."""
     with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
         found = connection.execute(
-            "SELECT topic, payload FROM acta.events WHERE collection = %s AND item = %s ORDER BY seq DESC LIMIT 1",
+            "SELECT topic, payload FROM acta.events"
+            " WHERE collection = %s AND item = %s ORDER BY seq DESC LIMIT 1",
             (collection, item),
         ).fetchone()
     assert found is not None, (collection, item)

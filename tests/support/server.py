@@ -116,7 +116,7 @@ def start(
         stdin=subprocess.DEVNULL,
         stderr=stderr,
         start_new_session=True,
-        preexec_fn=ending_with_parent(),
+        preexec_fn=ending_with_parent(),  # noqa: PLW1509 (no other thread yet)
     )
     server = Server(f"http://127.0.0.1:{port}", port, process)
     try:
