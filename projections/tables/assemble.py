@@ -36,7 +36,7 @@ def collection_of_table(name: str, table: Table, meta: Row | None, rows: Sequenc
 def collection_of_system(
     built_in: Collection, table: Table, meta: Row | None, rows: Sequence[Row]
 ) -> Collection:
-    """A system collection: its definition over the real columns, custom fields, and stored changes of meta."""
+    """A system collection: its definition over the real columns, custom fields and stored changes of meta."""
     view = table.kind is not CollectionKind.TABLE
     real = {column.name: column for column in table.columns}
     fields: dict[str, Field] = {}

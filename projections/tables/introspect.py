@@ -130,8 +130,8 @@ def _assemble(
     names = name_tables(tables.values(), schemas)
     system = built_in()
     collections: dict[str, Collection] = {}
-    for oid, table in sorted(tables.items(), key=lambda entry: names[entry[1].schema, entry[1].name]):
-        name = names[table.schema, table.name]
+    for name, oid in _in_order({names[each.schema, each.name]: oid for oid, each in tables.items()}, system):
+        table = tables[oid]
         meta, fields = rows.collections.get(name), rows.fields.get(name, ())
         if previous is not None and _unchanged(previous, oid, table, name, meta, fields):
             collections[name] = previous.model.collections[name]
@@ -143,6 +143,12 @@ def _assemble(
         if name not in collections:
             collections[name] = folder(name, meta, rows.fields.get(name, ()))
     return Model(version, collections, relations_of(collections, rows.relations, system))
+
+
+def _in_order(oids: Mapping[str, int], system: Model) -> list[tuple[str, int]]:
+    """The user's tables by name, then the system's in the order of their definitions."""
+    own = sorted((name, oid) for name, oid in oids.items() if name not in system.collections)
+    return own + [(name, oids[name]) for name in system.collections if name in oids]
 
 
 def _unchanged(
