@@ -15,6 +15,9 @@ from domain.settings import Settings
 
 if TYPE_CHECKING:
     from api.auth.authenticate import Authenticator
+    from api.auth.login import Login
+    from api.auth.sessions import Sessions
+    from api.auth.tokens import Signer
     from api.items import Items
     from projections.database import Database
     from projections.reading.reader import Reader
@@ -42,6 +45,9 @@ MODELS: web.AppKey[ModelStore] = web.AppKey("models")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 WRITER: web.AppKey[ItemWriter] = web.AppKey("writer")
 ITEMS: web.AppKey[Items] = web.AppKey("items")
+SIGNER: web.AppKey[Signer] = web.AppKey("signer")
+SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
+LOGIN: web.AppKey[Login] = web.AppKey("login")
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 
 REQUEST_ID = web.RequestKey("request_id", UUID)

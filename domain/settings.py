@@ -26,6 +26,7 @@ OWN_PREFIX = "ACTA_"
 TEST_PREFIX = "ACTA_TEST_"
 STORAGE_PREFIX = "STORAGE_"
 UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
 
 
 class SettingsError(Exception):
@@ -47,12 +48,24 @@ def _size(value: object) -> object:
     return int(float(match[1]) * UNITS[match[2] or "b"])
 
 
+def _duration(value: object) -> object:
+    # A number alone is milliseconds, as in the reference.
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|[smhdwy])?", value.strip().lower())
+    if match is None:
+        raise ValueError("a duration looks like 15m, 7d or 500 (milliseconds)")
+    return float(match[1]) * SECONDS[match[2] or "ms"]
+
+
 def _unlimited(value: object) -> object:
     return None if value in (-1, "-1") else value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+SameSite = Literal["lax", "strict", "none"]
 Limit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_unlimited)]
 
 
@@ -103,9 +116,24 @@ class QuerySettings(_Group):
 
 
 class AuthSettings(_Group):
-    """The key that signs tokens, and the first administrator."""
+    """Tokens, cookies and the first administrator; durations in seconds."""
 
     secret: SecretStr | None = Field(None, alias="SECRET")
+    access_token_ttl: Duration = Field(900, alias="ACCESS_TOKEN_TTL")
+    refresh_token_ttl: Duration = Field(604_800, alias="REFRESH_TOKEN_TTL")
+    refresh_cookie_name: str = Field("directus_refresh_token", alias="REFRESH_TOKEN_COOKIE_NAME")
+    refresh_cookie_domain: str | None = Field(None, alias="REFRESH_TOKEN_COOKIE_DOMAIN")
+    refresh_cookie_secure: bool = Field(False, alias="REFRESH_TOKEN_COOKIE_SECURE")
+    refresh_cookie_same_site: SameSite = Field("lax", alias="REFRESH_TOKEN_COOKIE_SAME_SITE")
+    session_cookie_ttl: Duration = Field(86_400, alias="SESSION_COOKIE_TTL")
+    session_cookie_name: str = Field("directus_session_token", alias="SESSION_COOKIE_NAME")
+    session_cookie_domain: str | None = Field(None, alias="SESSION_COOKIE_DOMAIN")
+    session_cookie_secure: bool = Field(False, alias="SESSION_COOKIE_SECURE")
+    session_cookie_same_site: SameSite = Field("lax", alias="SESSION_COOKIE_SAME_SITE")
+    session_grace: Duration = Field(10, alias="SESSION_REFRESH_GRACE_PERIOD")
+    login_stall: Duration = Field(0.5, alias="LOGIN_STALL_TIME")
+    reset_urls: Names = Field((), alias="PASSWORD_RESET_URL_ALLOW_LIST")
+    trust_proxy: bool = Field(True, alias="IP_TRUST_PROXY")
     admin_email: str | None = Field(None, alias="ADMIN_EMAIL")
     admin_password: SecretStr | None = Field(None, alias="ADMIN_PASSWORD")
     admin_token: SecretStr | None = Field(None, alias="ADMIN_TOKEN")

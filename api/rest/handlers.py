@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api.batch import Batch, delete_batch, key_text, read_batch, update_batch
+from api.batch import Batch, delete_batch, read_batch, update_batch
 from api.bodies import read_json
 from api.keys import CONTEXT, ITEMS, Context
 from api.items import Items, Raw
@@ -63,11 +63,11 @@ class ItemHandlers:
         raw = self.query(request)
         items = request.app[ITEMS]
         key = self.key(request)
-        if (format_name := wanted_format(raw)) is not None:
-            return await answer_export(request, items.export_one(context, collection, key, raw), collection, format_name)
         body = await items.read_one(context, collection, key, raw)
         if body is None:
             raise Forbidden()
+        if (form := wanted_format(raw)) is not None:
+            return answer_export(body, collection, form)
         return raw_json(body)
 
     async def create(self, request: web.Request) -> web.StreamResponse:
@@ -139,9 +139,9 @@ class ItemHandlers:
     async def _read(self, request: web.Request, collection: str, raw: Raw) -> web.StreamResponse:
         context = request[CONTEXT]
         items = request.app[ITEMS]
-        if (format_name := wanted_format(raw)) is not None:
-            return await answer_export(request, items.export(context, collection, raw), collection, format_name)
-        return raw_json(await items.read(context, collection, raw))
+        form = wanted_format(raw)
+        body = await items.read(context, collection, raw)
+        return raw_json(body) if form is None else answer_export(body, collection, form)
 
     async def _echo_one(
         self, request: web.Request, context: Context, collection: str, keys: list[str]
@@ -179,6 +179,3 @@ def _payloads(body: list[Any]) -> list[dict[str, Any]]:
         if not isinstance(entry, Mapping):
             raise InvalidPayload("Each item of the array has to be an object")
     return body
-
-
-__all__ = ["ItemHandlers", "key_text"]

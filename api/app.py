@@ -1,0 +1,105 @@
+"""The application: services opened at start, middlewares in their order, the routes of every interface.
+
+`create_app` needs no database and no running loop; both come when the application starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from aiohttp import web
+
+from api import keys
+from api.auth import routes as auth
+from api.auth.authenticate import Authenticator
+from api.auth.login import Login
+from api.auth.sessions import Sessions
+from api.auth.tokens import Signer, random_token
+from api.items import Items
+from api.middleware.caller import caller
+from api.middleware.errors import errors
+from api.middleware.headers import headers
+from api.middleware.request_log import request_log
+from api.middleware.routing import routing
+from api.rest import items, me, server, system, utils
+from domain.query.limits import QueryLimits
+from domain.settings import QuerySettings, Settings
+from projections.database import Database
+from projections.reading.reader import Reader
+from projections.system.rights import RightsStore
+from projections.system.users import UserLog
+from projections.tables.item_writer import ItemWriter
+from projections.tables.store import ModelStore
+
+
+def create_app(settings: Settings) -> web.Application:
+    """The application for one process."""
+    app = web.Application(
+        # From the outside in: what stands first sees the request first and the answer last.
+        middlewares=[headers, request_log, errors, caller, routing],
+        # aiohttp refuses from the limit on, the contract above it.
+        client_max_size=settings.server.max_payload_size + 1,
+    )
+    app[keys.SETTINGS] = settings
+    app.cleanup_ctx.append(_services)
+    for routes in (me.routes(), items.routes(), system.routes(), auth.routes(), server.routes(), utils.routes()):
+        app.router.add_routes(routes)
+    return app
+
+
+def query_limits(settings: QuerySettings, timeout_ms: int) -> QueryLimits:
+    """The limits of queries as the planner and reader take them."""
+    return QueryLimits(
+        default=settings.limit_default,
+        maximum=settings.limit_max or -1,
+        depth=settings.max_relational_depth,
+        json_depth=settings.max_json_depth,
+        brackets=settings.max_parse_depth,
+        elements=settings.array_limit,
+        timeout=timeout_ms / 1000,
+    )
+
+
+async def _services(app: web.Application) -> AsyncIterator[None]:
+    settings = app[keys.SETTINGS]
+    where = settings.database
+    if where.url is None:
+        raise ValueError("the settings name no database")
+    database = await Database.open(
+        where.url.get_secret_value(), minimum=where.pool_min, maximum=where.pool_max, application="acta api"
+    )
+    try:
+        models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
+        _wire(app, settings, database, models)
+        watch = asyncio.create_task(models.watch())
+        try:
+            yield
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+    finally:
+        await database.close()
+
+
+def _wire(app: web.Application, settings: Settings, database: Database, models: ModelStore) -> None:
+    reader = Reader(database, query_limits(settings.query, settings.database.statement_timeout))
+    writer = ItemWriter(database, reader, settings)
+    secret = settings.auth.secret.get_secret_value() if settings.auth.secret else random_token()
+    rights = RightsStore(database, reader)
+    sessions = Sessions(database, settings.auth, secret)
+    signer = Signer(secret)
+    users = UserLog(database)
+    app[keys.DATABASE] = database
+    app[keys.MODELS] = models
+    app[keys.READER] = reader
+    app[keys.WRITER] = writer
+    app[keys.ITEMS] = Items(reader, writer)
+    app[keys.SIGNER] = signer
+    app[keys.SESSIONS] = sessions
+    app[keys.LOGIN] = Login(database, models, rights, sessions, signer, settings.auth, users)
+    app[keys.AUTHENTICATOR] = Authenticator(
+        database, models, rights, sessions, signer, trust_proxy=settings.auth.trust_proxy
+    )

@@ -1,0 +1,158 @@
+"""`/auth`: login, refresh, logout, the list of providers."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from api.auth.credentials import Origin, origin_of
+from api.auth.emails import is_email
+from api.auth.login import MODES, Mode, Signed, stalled
+from api.auth.tokens import claims_to_be_ours
+from api.bodies import read_object
+from api.keys import LOGIN, REQUEST_ID, SETTINGS, SIGNER
+from api.responses import data, no_content, raw_json
+from domain.errors import ActaError, InvalidPayload
+from domain.settings import AuthSettings
+
+NO_TOKEN = "The refresh token is required in either the payload or cookie"
+
+
+async def login(request: web.Request) -> web.Response:
+    """POST /auth/login."""
+    settings = request.app[SETTINGS].auth
+    return await stalled(_login(request, settings), settings.login_stall)
+
+
+async def refresh(request: web.Request) -> web.Response:
+    """POST /auth/refresh."""
+    settings = request.app[SETTINGS].auth
+    token, mode = await _refresh_token(request, settings)
+    began = time.monotonic()
+    try:
+        signed = await request.app[LOGIN].refresh(token, mode, _origin(request), request[REQUEST_ID])
+    except ActaError:
+        await stalled(_nothing(), settings.login_stall - (time.monotonic() - began))
+        raise
+    return _answer(signed, mode, settings)
+
+
+async def logout(request: web.Request) -> web.Response:
+    """POST /auth/logout."""
+    settings = request.app[SETTINGS].auth
+    token, _ = await _refresh_token(request, settings)
+    await request.app[LOGIN].logout(token, _origin(request), request[REQUEST_ID])
+    response = no_content()
+    if request.cookies.get(settings.refresh_cookie_name):
+        _set_cookie(response, "", "cookie", settings)
+    if request.cookies.get(settings.session_cookie_name):
+        _set_cookie(response, "", "session", settings)
+    return response
+
+
+async def providers(request: web.Request) -> web.Response:
+    """GET /auth: the providers besides the default one."""
+    return raw_json(orjson.dumps({"data": [], "disableDefault": False}))
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of `/auth`."""
+    return [
+        web.get("/auth", providers),
+        web.post("/auth/login", login),
+        web.post("/auth/refresh", refresh),
+        web.post("/auth/logout", logout),
+    ]
+
+
+async def _login(request: web.Request, settings: AuthSettings) -> web.Response:
+    body = await read_object(request)
+    email = _text(body, "email", required=True)
+    if not is_email(email):
+        raise InvalidPayload('"email" must be a valid email')
+    password = _text(body, "password", required=True)
+    mode = body.get("mode", "json")
+    if mode not in MODES:
+        raise InvalidPayload(f'"mode" must be one of [{", ".join(MODES)}]')
+    otp = _text(body, "otp") or None
+    signed = await request.app[LOGIN].login(email, password, otp, mode, _origin(request), request[REQUEST_ID])
+    return _answer(signed, mode, settings)
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
+    value = body.get(name)
+    if value is None and name not in body:
+        if required:
+            raise InvalidPayload(f'"{name}" is required')
+        return ""
+    if not isinstance(value, str):
+        raise InvalidPayload(f'"{name}" must be a string')
+    if required and not value:
+        raise InvalidPayload(f'"{name}" is not allowed to be empty')
+    return value
+
+
+def _origin(request: web.Request) -> Origin:
+    return origin_of(request, request.app[SETTINGS].auth.trust_proxy)
+
+
+async def _refresh_token(request: web.Request, settings: AuthSettings) -> tuple[str, Mode]:
+    body = await read_object(request)
+    given = body.get("refresh_token")
+    mode = body.get("mode") or ("json" if given else "cookie")
+    token: Any = None
+    if mode == "json":
+        token = given
+    elif mode == "cookie":
+        token = request.cookies.get(settings.refresh_cookie_name)
+    elif mode == "session":
+        cookie = request.cookies.get(settings.session_cookie_name)
+        if cookie and claims_to_be_ours(cookie):
+            token = request.app[SIGNER].read(cookie).get("session")
+    if not isinstance(token, str) or not token:
+        raise InvalidPayload(NO_TOKEN)
+    return token, mode
+
+
+def _answer(signed: Signed, mode: Mode, settings: AuthSettings) -> web.Response:
+    members: dict[str, Any] = {"expires": round(signed.expires * 1000)}
+    if mode == "json":
+        members["refresh_token"] = signed.refresh
+    if mode != "session":
+        members["access_token"] = signed.access
+    response = data(members)
+    if mode == "cookie":
+        _set_cookie(response, signed.refresh, mode, settings)
+    elif mode == "session":
+        _set_cookie(response, signed.access, mode, settings)
+    return response
+
+
+def _set_cookie(response: web.Response, value: str, mode: Mode, settings: AuthSettings) -> None:
+    if mode == "session":
+        name, seconds = settings.session_cookie_name, settings.session_cookie_ttl
+        domain, secure = settings.session_cookie_domain, settings.session_cookie_secure
+        same_site = settings.session_cookie_same_site
+    else:
+        name, seconds = settings.refresh_cookie_name, settings.refresh_token_ttl
+        domain, secure = settings.refresh_cookie_domain, settings.refresh_cookie_secure
+        same_site = settings.refresh_cookie_same_site
+    response.set_cookie(
+        name,
+        value,
+        max_age=round(seconds),
+        expires=formatdate(time.time() + seconds, usegmt=True),
+        path="/",
+        domain=domain,
+        secure=secure,
+        httponly=True,
+        samesite=same_site.capitalize(),
+    )

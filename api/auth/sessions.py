@@ -1,0 +1,109 @@
+"""Sessions: begun by a login, carried on by refreshes, ended by logout or time.
+
+Only digests of tokens are stored. In session mode the successor's id is derived from the old id and the secret,
+so that a cookie refreshed twice within the grace period leads to the same successor although neither id is known
+to the database.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from api.auth.credentials import Origin
+from api.auth.tokens import NANOID_LENGTH, digest, random_token
+from domain.settings import AuthSettings
+from projections.database import Database
+from projections.sql import load
+
+STATEMENTS = load("system/sessions")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session found by its token. ``role`` and ``status`` are the user's now."""
+
+    user: UUID
+    role: UUID | None
+    status: str
+
+
+class Sessions:
+    """The sessions of all users."""
+
+    def __init__(self, database: Database, settings: AuthSettings, secret: str) -> None:
+        self._database = database
+        self._settings = settings
+        self._secret = secret
+
+    async def alive(self, token: str) -> bool:
+        """Whether a session goes on."""
+        return await self._one("alive", token=digest(token)) is not None
+
+    async def begin(self, user: UUID, origin: Origin) -> str:
+        """A new session; its token. Sessions that have ended are dropped on the way."""
+        token = random_token()
+        await self._run("purge")
+        await self._insert(token, user, self._settings.refresh_token_ttl, origin)
+        return token
+
+    async def find(self, token: str) -> Session | None:
+        """The session of a refresh token that is still valid."""
+        row = await self._one("of_refresh", token=digest(token))
+        return Session(row[0], row[2], row[3]) if row is not None and row[0] is not None else None
+
+    async def rotate(self, token: str, origin: Origin) -> str | None:
+        """A new token for the session, the old one being invalid at once; None when it was already."""
+        following = random_token()
+        row = await self._one(
+            "rotate",
+            token=digest(token),
+            next=digest(following),
+            seconds=self._settings.refresh_token_ttl,
+            **_place(origin),
+        )
+        return following if row is not None else None
+
+    async def succeed(self, token: str, user: UUID, origin: Origin) -> str:
+        """The successor of a cookie session, whose own end comes after the grace period."""
+        following = self._successor(token)
+        await self._insert(following, user, self._settings.session_cookie_ttl, origin)
+        await self._run(
+            "succeed", token=digest(token), next=digest(following), seconds=self._settings.session_grace
+        )
+        return following
+
+    async def finish(self, token: str) -> UUID | None:
+        """End a session; its user."""
+        row = await self._one("finish", token=digest(token))
+        return row[0] if row is not None else None
+
+    async def finish_all(self, users: Iterable[str], keep: str | None = None) -> None:
+        """End all sessions of users, except the caller's own."""
+        await self._run("finish_all", users=list(users), keep=digest(keep) if keep else None)
+
+    def _successor(self, token: str) -> str:
+        # Two blocks, so that the id has as many characters as any other.
+        blocks = (hmac.digest(self._secret.encode(), f"{part}:{token}".encode(), hashlib.sha256) for part in "12")
+        return base64.urlsafe_b64encode(b"".join(blocks)).decode()[:NANOID_LENGTH]
+
+    async def _insert(self, token: str, user: UUID, seconds: float, origin: Origin) -> None:
+        await self._run("begin", token=digest(token), user=user, seconds=seconds, **_place(origin))
+
+    async def _run(self, name: str, **values: Any) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(STATEMENTS[name], values)
+
+    async def _one(self, name: str, **values: Any) -> tuple[Any, ...] | None:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(STATEMENTS[name], values)
+            return await cursor.fetchone()
+
+
+def _place(origin: Origin) -> dict[str, str | None]:
+    return {"ip": origin.ip, "user_agent": origin.user_agent, "origin": origin.origin}

@@ -1,0 +1,106 @@
+"""`/server`: is it there, is it well, what is it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from aiohttp import web
+
+from api.keys import CONTEXT, DATABASE, ITEMS, MODELS, REQUEST_ID, SETTINGS, Context
+from api.responses import data, empty, raw_json
+from domain.access.caller import SYSTEM
+from domain.access.rights import ADMINISTRATOR
+from domain.errors import ServiceUnavailable
+
+VERSION = "11.17.4"
+THRESHOLD_MS = 150
+PUBLIC_FIELDS = (
+    "project_name", "project_descriptor", "project_logo", "project_color", "default_appearance",
+    "default_theme_light", "default_theme_dark", "theme_light_overrides", "theme_dark_overrides",
+    "default_language", "public_foreground", "public_favicon", "public_note", "custom_css",
+    "public_registration", "public_registration_verify_email", "public_background",
+)  # fmt: skip
+
+
+async def ping(request: web.Request) -> web.Response:
+    """GET /server/ping."""
+    response = empty()
+    response.headers["Content-Type"] = "text/html; charset=utf-8"
+    response.body = b"pong"
+    return response
+
+
+async def info(request: web.Request) -> web.Response:
+    """GET /server/info: the project for everybody, limits and features for users."""
+    context = request[CONTEXT]
+    internal = Context(request[REQUEST_ID], SYSTEM, ADMINISTRATOR, request.app[MODELS].current)
+    query = urlencode({"fields": ",".join((*PUBLIC_FIELDS, "public_background.id", "public_background.type"))})
+    project = orjson.loads(await request.app[ITEMS].read_singleton(internal, "directus_settings", query))["data"]
+    answer: dict[str, Any] = {"project": {name: project.get(name) for name in PUBLIC_FIELDS}}
+    answer["setupCompleted"] = True
+    if context.caller.user is not None:
+        limits = request.app[SETTINGS].query
+        answer |= {
+            "mcp_enabled": False,
+            "ai_enabled": False,
+            "files": {"mimeTypeAllowList": ["*/*"]},
+            "rateLimit": False,
+            "rateLimitGlobal": False,
+            "extensions": {"limit": None},
+            "queryLimit": {"default": limits.limit_default, "max": limits.limit_max or -1},
+            "websocket": False,
+            "version": VERSION,
+        }
+    return data(answer)
+
+
+async def health(request: web.Request) -> web.Response:
+    """GET /server/health: 503 when a part is down; the parts are shown to administrators."""
+    database = request.app[DATABASE]
+    began = time.perf_counter()
+    status = "ok"
+    check: dict[str, Any] = {"componentType": "datastore", "observedUnit": "ms", "threshold": THRESHOLD_MS}
+    try:
+        async with database.connection() as connection:
+            await connection.execute("select 1")
+    except ServiceUnavailable as error:
+        status = "error"
+        check["output"] = error.message
+    milliseconds = round((time.perf_counter() - began) * 1000, 3)
+    if status == "ok" and milliseconds > THRESHOLD_MS:
+        status = "warn"
+    check |= {"status": status, "observedValue": milliseconds}
+    answer: dict[str, Any] = {"status": status}
+    if request[CONTEXT].rights.admin:
+        answer |= {
+            "releaseId": VERSION,
+            "serviceId": request.app[SETTINGS].server.public_url,
+            "checks": {"pg:responseTime": [check], **_pool_checks(database.statistics())},
+        }
+    response = raw_json(orjson.dumps(answer), 503 if status == "error" else 200)
+    response.headers["Content-Type"] = "application/health+json; charset=utf-8"
+    return response
+
+
+def _pool_checks(pool: dict[str, int]) -> dict[str, Any]:
+    available = pool.get("pool_available", 0)
+    observed = {
+        "pg:connectionsAvailable": available,
+        "pg:connectionsUsed": pool.get("pool_size", 0) - available,
+    }
+    return {
+        name: [{"status": "ok", "componentType": "datastore", "observedValue": value}]
+        for name, value in observed.items()
+    }
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of `/server`."""
+    return [
+        web.get("/server/ping", ping),
+        web.get("/server/info", info),
+        web.get("/server/health", health),
+    ]
