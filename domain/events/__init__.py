@@ -1,0 +1,70 @@
+"""What may ever stand in the log: one class per kind of event, by family. Described in docs/log.md."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from eventsourcing.utils import register_topic
+
+from domain.events.base import Event
+from domain.events.definitions import (
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionUpdated,
+    FieldCreated,
+    FieldDeleted,
+    FieldUpdated,
+    RelationCreated,
+    RelationDeleted,
+    RelationUpdated,
+)
+from domain.events.items import ItemAdopted, ItemCreated, ItemDeleted, ItemObserved, ItemUpdated
+from domain.events.system import LogRedacted, UserLoggedIn
+
+__all__ = [
+    "EVENTS",
+    "CollectionCreated",
+    "CollectionDeleted",
+    "CollectionUpdated",
+    "Event",
+    "FieldCreated",
+    "FieldDeleted",
+    "FieldUpdated",
+    "ItemAdopted",
+    "ItemCreated",
+    "ItemDeleted",
+    "ItemObserved",
+    "ItemUpdated",
+    "LogRedacted",
+    "RelationCreated",
+    "RelationDeleted",
+    "RelationUpdated",
+    "UserLoggedIn",
+]
+
+EVENTS: Mapping[str, type[Event]] = MappingProxyType(
+    {
+        event.TOPIC: event
+        for event in (
+            ItemCreated,
+            ItemUpdated,
+            ItemDeleted,
+            ItemAdopted,
+            ItemObserved,
+            CollectionCreated,
+            CollectionUpdated,
+            CollectionDeleted,
+            FieldCreated,
+            FieldUpdated,
+            FieldDeleted,
+            RelationCreated,
+            RelationUpdated,
+            RelationDeleted,
+            LogRedacted,
+            UserLoggedIn,
+        )
+    }
+)
+"""Every kind of event by its topic."""
+
+for _topic, _event in EVENTS.items():
+    register_topic(_topic, _event)
