@@ -3,11 +3,15 @@
 Those modules import what they run inside their functions, so that `acta --help` stays quick.
 """
 
+import sys
+
 import typer
 
 from cli.commands.serve import serve
 from cli.commands.settings import settings
 from cli.commands.worker import worker
+from cli.console import EXIT_FAILURE, say
+from domain.errors import ActaError
 
 app = typer.Typer(
     name="acta",
@@ -22,8 +26,12 @@ app.command()(settings)
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script. An error that has a message for people is that line and exit code 1."""
+    try:
+        app()
+    except ActaError as error:
+        say(error.message)
+        sys.exit(EXIT_FAILURE)
 
 
 if __name__ == "__main__":
