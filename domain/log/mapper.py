@@ -55,17 +55,16 @@ class LogMapper(Mapper[str]):
                 state = self.cipher.decrypt(state)
             if self.compressor:
                 state = self.compressor.decompress(state)
-            fields = _fields(cls, self.transcoder.decode(state))
+            event = cls(
+                originator_id=str(stored_event.originator_id),
+                originator_version=stored_event.originator_version,
+                **_fields(cls, self.transcoder.decode(state)),
+            )
         except Exception as error:
             raise MapperDeserialisationError(
                 f"Failed to deserialise {stored_event.topic} of {stored_event.originator_id}, "
                 f"version {stored_event.originator_version}: {error}"
             ) from error
-        event = cls(
-            originator_id=str(stored_event.originator_id),
-            originator_version=stored_event.originator_version,
-            **fields,
-        )
         return cast("DomainEventProtocol[str]", event)
 
 

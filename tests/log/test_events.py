@@ -1,7 +1,6 @@
 """Every kind of event that was ever released can be read, is registered and is documented."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,7 +66,7 @@ def test_fields_are_documented(event: type[Event]) -> None:
 
 
 @pytest.fixture
-def second_version() -> Iterator[type[ItemUpdated]]:
+def second_version() -> type[ItemUpdated]:
     @dataclass(frozen=True, kw_only=True)
     class ItemUpdatedTwo(ItemUpdated):
         class_version: ClassVar[int] = 3
@@ -82,7 +81,7 @@ def second_version() -> Iterator[type[ItemUpdated]]:
             state["note"] += ", then 2"
 
     register_topic("test.updated", ItemUpdatedTwo)
-    yield ItemUpdatedTwo
+    return ItemUpdatedTwo
 
 
 def test_older_versions_are_upcast(second_version: type[ItemUpdated]) -> None:
