@@ -1,0 +1,30 @@
+"""The limits that a query is held to; each is a setting of the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """``default`` and ``maximum`` are rows (-1: none); the others bound what one request can cost.
+
+    ``depth`` counts relation steps of a path, ``json_depth`` the steps of a path inside a JSON value,
+    ``relations`` the relation nodes of one plan, ``brackets`` and ``elements`` what the notation of query
+    strings may hold, ``timeout`` the seconds that one statement may run.
+    """
+
+    default: int = 100
+    maximum: int = -1
+    depth: int = 10
+    json_depth: int = 10
+    relations: int = 500
+    brackets: int = 10
+    elements: int = 500
+    timeout: float = 30.0
+
+    def rows(self, asked: int | None) -> int:
+        """The number of rows to answer with, -1 for all."""
+        if asked is None:
+            return self.default if self.maximum < 0 else min(self.default, self.maximum)
+        return self.maximum if asked < 0 else asked

@@ -1,0 +1,202 @@
+"""Query, model and rights to a plan.
+
+Every name of a query is first looked up as if nothing were forbidden, so that a request naming a missing and
+a forbidden field reports the missing one; then the plan is made under the caller's own rights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from domain.access.caller import Caller
+from domain.access.rights import ADMINISTRATOR, Rights
+from domain.errors import Forbidden, InvalidQuery
+from domain.model import Collection, Model, split_key
+from domain.query.aggregate import group_order, plan_groups
+from domain.query.conditions import compile_filter
+from domain.query.limits import QueryLimits
+from domain.query.ordering import Ordering
+from domain.query.plan import (
+    Compare,
+    Counting,
+    Groups,
+    Level,
+    Page,
+    Predicate,
+    ReadPlan,
+    Row,
+    Truth,
+    Value,
+    Values,
+    both,
+    either,
+)
+from domain.query.query import Query
+from domain.query.scope import Scope
+from domain.query.search import search_predicate
+from domain.query.select import Selection, Wanted, default_sort, window
+from domain.query.visibility import row_rule
+
+_DEFAULTS = QueryLimits()
+_INTEGER = re.compile(r"[+-]?\d+")
+_RANGES = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
+
+
+def plan_list(
+    model: Model, rights: Rights, caller: Caller, collection: str, query: Query, limits: QueryLimits = _DEFAULTS
+) -> ReadPlan:
+    """The plan of a list."""
+    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, query, None, single=False))
+
+
+def plan_item(
+    model: Model,
+    rights: Rights,
+    caller: Caller,
+    collection: str,
+    key: str,
+    query: Query,
+    limits: QueryLimits = _DEFAULTS,
+) -> ReadPlan:
+    """The plan of one item by the text of its key. Raises Forbidden for a text that can't be a key."""
+    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, query, [key], single=True))
+
+
+def plan_keys(
+    model: Model,
+    rights: Rights,
+    caller: Caller,
+    collection: str,
+    keys: Sequence[str],
+    query: Query,
+    limits: QueryLimits = _DEFAULTS,
+) -> ReadPlan:
+    """The plan of the items with these keys; sized to the keys unless the query has a limit."""
+    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, query, keys, single=False))
+
+
+def plan_singleton(
+    model: Model, rights: Rights, caller: Caller, collection: str, query: Query, limits: QueryLimits = _DEFAULTS
+) -> ReadPlan:
+    """The plan of a singleton's item."""
+    one = replace(query, root=replace(query.root, limit=1, page=None))
+    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, one, None, single=True))
+
+
+def _checked(
+    model: Model, rights: Rights, caller: Caller, limits: QueryLimits, build: Callable[[Scope], ReadPlan]
+) -> ReadPlan:
+    if not rights.admin:
+        try:
+            build(Scope(model, ADMINISTRATOR, caller, limits))
+        except InvalidQuery:
+            # What is wrong with a value may tell of a field that the caller must not know.
+            pass
+    return build(Scope(model, rights, caller, limits))
+
+
+def _list(scope: Scope, name: str, query: Query, keys: Sequence[str] | None, *, single: bool) -> ReadPlan:
+    collection = scope.collection(name)
+    row = scope.row(collection)
+    if query.aggregated:
+        return _groups(scope, collection, row, query, keys, single=single)
+    selection = Selection(scope, query.backlink)
+    wanted = selection.wanted(collection, query.fields, query.root, ())
+    level = selection.level(collection, row, wanted, query.root, ())
+    matching = _matching(scope, collection, row, query, keys)
+    where = both(row_rule(scope, collection, row, _names(wanted)), matching)
+    ordering = Ordering(scope, collection, row)
+    order = ordering.keys(query.root.sort or default_sort(scope, collection))
+    limit, offset = window(scope, query.root)
+    if keys is not None:
+        limit = len(keys) if query.root.limit is None else limit
+        if single:
+            limit, offset, order, ordering = min(limit, 1) if limit >= 0 else 1, 0, (), Ordering(scope, collection, row)
+    page = Page(row, where, tuple(ordering.joins.values()), order, limit, offset)
+    meta = () if single and keys is not None else _meta(scope, collection, query, keys)
+    return ReadPlan(name, page, level, single, meta)
+
+
+def _groups(
+    scope: Scope, collection: Collection, row: Row, query: Query, keys: Sequence[str] | None, *, single: bool
+) -> ReadPlan:
+    groups: Groups | Level = plan_groups(scope, collection, row, query)
+    assert isinstance(groups, Groups)
+    order, ordering = group_order(scope, collection, row, query, groups, query.root.sort)
+    names = tuple(entry.partition("(")[2].partition(")")[0] or entry for entry in query.group or ())
+    where = both(row_rule(scope, collection, row, names), _matching(scope, collection, row, query, keys))
+    limit, offset = window(scope, query.root)
+    page = Page(row, where, tuple(ordering.joins.values()), order, limit, offset)
+    return ReadPlan(collection.name, page, groups, single, _meta(scope, collection, query, keys))
+
+
+def _names(wanted: dict[str, Wanted]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(entry.field for entry in wanted.values()))
+
+
+def _matching(
+    scope: Scope, collection: Collection, row: Row, query: Query, keys: Sequence[str] | None
+) -> Predicate | None:
+    return both(
+        None if keys is None else _keys(scope, collection, row, keys),
+        compile_filter(scope, query.root.filter, collection, row),
+        search_predicate(scope, collection, row, query.root.search),
+    )
+
+
+def _meta(
+    scope: Scope, collection: Collection, query: Query, keys: Sequence[str] | None
+) -> tuple[tuple[str, Counting], ...]:
+    counts = []
+    for name in query.meta:
+        row = scope.row(collection)
+        rows = row_rule(scope, collection, row)
+        if name == "filter_count":
+            rows = both(rows, _matching(scope, collection, row, query, keys))
+        counts.append((name, Counting(row, rows)))
+    return tuple(counts)
+
+
+def _keys(scope: Scope, collection: Collection, row: Row, keys: Sequence[str]) -> Predicate:
+    """The rows with these keys; a text that can't be a key is refused like one that is not there."""
+    if not collection.primary_key:
+        raise Forbidden()
+    for name in collection.primary_key:
+        scope.field(collection, name)
+    parts = [split_key(str(key), len(collection.primary_key)) for key in keys]
+    columns = [collection.columns[name] for name in collection.primary_key]
+    for key in parts:
+        for text, column in zip(key, columns, strict=True):
+            if not _possible(column.base_type, text):
+                raise Forbidden()
+    refs = [scope.ref(row, collection, name) for name in collection.primary_key]
+    if len(refs) == 1:
+        if len(parts) == 1:
+            return Compare("eq", refs[0], Value(parts[0][0]))
+        return Compare("in", refs[0], Values(tuple(key[0] for key in parts)))
+    return (
+        either(
+            *(
+                both(*(Compare("eq", ref, Value(text)) for ref, text in zip(refs, key, strict=True)))
+                for key in parts
+            )
+        )
+        or Truth(True)
+    )
+
+
+def _possible(base: str, text: str) -> bool:
+    """Whether a text can be a value of a key's type."""
+    if "\x00" in text:
+        return False
+    if base in _RANGES:
+        return bool(_INTEGER.fullmatch(text)) and -_RANGES[base] <= int(text[:30]) < _RANGES[base]
+    if base == "uuid":
+        try:
+            UUID(text)
+        except ValueError:
+            return False
+    return True

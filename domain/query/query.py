@@ -1,0 +1,67 @@
+"""A query as plain data: what a request asks for, before model and rights are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from domain.query.filters import Filter
+
+Meta = Literal["total_count", "filter_count", "cursor"]
+Export = Literal["csv", "csv_utf8", "json", "xml", "yaml"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One sort key: a path whose last step may be a function."""
+
+    path: tuple[str, ...]
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What may be asked at any level: at the root by the request itself, below it by ``deep``.
+
+    ``limit`` is None when the request does not say, -1 for all. ``levels`` are the parameters of the
+    relations below, by the name or alias under which each is selected (any-to-one: ``item:collection``).
+    """
+
+    filter: Filter | None = None
+    sort: tuple[Sort, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    page: int | None = None
+    search: str | None = None
+    alias: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, Parameters] = field(default_factory=dict)
+
+
+NO_PARAMETERS = Parameters()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One read request.
+
+    ``fields`` are paths split at their dots; functions stay one step (``year(published)``). ``aggregate``
+    pairs functions with their fields; ``group`` is None unless asked for. ``after`` is the cursor of keyset
+    pagination.
+    """
+
+    fields: tuple[tuple[str, ...], ...] = (("*",),)
+    root: Parameters = NO_PARAMETERS
+    aggregate: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    group: tuple[str, ...] | None = None
+    meta: tuple[Meta, ...] = ()
+    export: Export | None = None
+    version: str | None = None
+    version_raw: bool = False
+    backlink: bool = True
+    after: str | None = None
+
+    @property
+    def aggregated(self) -> bool:
+        """Whether the answer holds groups instead of items."""
+        return bool(self.aggregate) or self.group is not None
