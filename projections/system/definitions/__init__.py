@@ -1,4 +1,4 @@
-"""The built-in definitions: every system collection as data, and as a static model to lay over the real tables."""
+"""The built-in definitions: every system collection as data, and as a static model."""
 
 from __future__ import annotations
 
