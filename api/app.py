@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from aiohttp import web
 
@@ -23,15 +22,19 @@ from api.middleware.errors import errors
 from api.middleware.headers import headers
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
-from api.rest import items, me, server, system, utils
+from api.rest import collections, fields, items, me, relations, server, system, utils
 from domain.query.limits import QueryLimits
 from domain.settings import QuerySettings, Settings
 from projections.database import Database
+from projections.log.contexts import Contexts
 from projections.reading.reader import Reader
 from projections.system.rights import RightsStore
 from projections.system.users import UserLog
 from projections.tables.item_writer import ItemWriter
 from projections.tables.store import ModelStore
+
+# Routes with fixed names below a path come before those with a key in the same place.
+ROOMS = (me, items, system, collections, fields, relations, auth, server, utils)
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -44,7 +47,14 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[keys.SETTINGS] = settings
     app.cleanup_ctx.append(_services)
-    for routes in (me.routes(), items.routes(), system.routes(), auth.routes(), server.routes(), utils.routes()):
+    for routes in (
+        me.routes(),
+        items.routes(),
+        system.routes(),
+        auth.routes(),
+        server.routes(),
+        utils.routes(),
+    ):
         app.router.add_routes(routes)
     return app
 
@@ -73,13 +83,13 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
     try:
         models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         _wire(app, settings, database, models)
-        watch = asyncio.create_task(models.watch())
+        watches = [asyncio.create_task(watch()) for watch in (models.watch, app[keys.AUTHENTICATOR].rights.watch)]
         try:
             yield
         finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            for task in watches:
+                task.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
     finally:
         await database.close()
 
@@ -91,12 +101,14 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     rights = RightsStore(database, reader)
     sessions = Sessions(database, settings.auth, secret)
     signer = Signer(secret)
-    users = UserLog(database)
+    contexts = Contexts(database)
+    users = UserLog(database, models, writer, contexts)
     app[keys.DATABASE] = database
     app[keys.MODELS] = models
     app[keys.READER] = reader
     app[keys.WRITER] = writer
-    app[keys.ITEMS] = Items(reader, writer)
+    app[keys.ITEMS] = Items(reader, writer, contexts, rights)
+    app[keys.CONTEXTS] = contexts
     app[keys.SIGNER] = signer
     app[keys.SESSIONS] = sessions
     app[keys.LOGIN] = Login(database, models, rights, sessions, signer, settings.auth, users)

@@ -31,7 +31,9 @@ def update_batch(body: Any) -> Batch:
     members = _members(body, ("keys", "query", "data"))
     batch = _selection(members)
     if not isinstance(members.get("data"), dict):
-        raise InvalidPayload('"data" is required' if "data" not in members else '"data" must be of type object')
+        raise InvalidPayload(
+            '"data" is required' if "data" not in members else '"data" must be of type object'
+        )
     return Batch(batch.keys, batch.query, members["data"])
 
 

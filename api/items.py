@@ -6,26 +6,32 @@ collection demands beyond its fields (`projections.system`) is known there, not 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
+from api.commands import make_command
 from api.keys import Context
-from domain.access.command import Command
 from domain.access.rights import ADMINISTRATOR
 from domain.errors import Forbidden
 from domain.model.keys import join_key
+from projections.log.contexts import Contexts
 from projections.reading.reader import Reader
+from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
 
 Raw = str | Mapping[str, Any]
+Payload = dict[str, Any]
+T = TypeVar("T")
 
 
 class Items:
     """Items of all collections, as one caller sees and changes them."""
 
-    def __init__(self, reader: Reader, writer: ItemWriter) -> None:
+    def __init__(self, reader: Reader, writer: ItemWriter, contexts: Contexts, rights: RightsStore) -> None:
         self._reader = reader
         self._writer = writer
+        self._contexts = contexts
+        self._rights = rights
 
     async def read(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The list envelope; of a singleton the item envelope."""
@@ -39,7 +45,9 @@ class Items:
 
     async def read_many(self, context: Context, collection: str, keys: Sequence[str], raw: Raw) -> bytes:
         """The list envelope of those of the keys that the caller can see."""
-        return await self._reader.by_keys(context.model, context.rights, context.caller, collection, keys, raw)
+        return await self._reader.by_keys(
+            context.model, context.rights, context.caller, collection, keys, raw
+        )
 
     async def read_singleton(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The item envelope of a singleton, its defaults when no row is stored."""
@@ -55,35 +63,39 @@ class Items:
         rows = await self._reader.rows(context.model, ADMINISTRATOR, context.caller, collection, wanted)
         return [join_key([row[column] for column in columns]) for row in rows]
 
-    async def create(self, context: Context, collection: str, payloads: list[dict[str, Any]]) -> list[str]:
+    async def create(self, context: Context, collection: str, payloads: list[Payload]) -> list[str]:
         """Create items in one transaction; their keys in order."""
-        if not payloads:
-            return []
-        return await self._writer.create(self._command(context), context.model, collection, payloads)
+        return await self._settled(self._writer.create, context, collection, payloads)
 
-    async def update(
-        self, context: Context, collection: str, keys: list[str], payload: dict[str, Any]
-    ) -> list[str]:
+    async def update(self, context: Context, collection: str, keys: list[str], payload: Payload) -> list[str]:
         """The same change to all keys; those that exist come back."""
-        if not keys and context.rights.admin:
-            return []
-        return await self._writer.update(self._command(context), context.model, collection, keys, payload)
+        return await self._settled(self._writer.update, context, collection, keys, payload)
 
-    async def update_each(self, context: Context, collection: str, payloads: list[dict[str, Any]]) -> list[str]:
+    async def update_each(self, context: Context, collection: str, payloads: list[Payload]) -> list[str]:
         """A change of its own to each item, whose key stands in the payload."""
-        if not payloads:
-            return []
-        return await self._writer.update_each(self._command(context), context.model, collection, payloads)
+        return await self._settled(self._writer.update_each, context, collection, payloads)
 
     async def delete(self, context: Context, collection: str, keys: list[str]) -> list[str]:
         """Delete by keys, all or nothing."""
-        if not keys:
-            return []
-        return await self._writer.delete(self._command(context), context.model, collection, keys)
+        return await self._settled(self._writer.delete, context, collection, keys)
 
-    async def upsert_singleton(self, context: Context, collection: str, payload: dict[str, Any]) -> str:
+    async def upsert_singleton(self, context: Context, collection: str, payload: Payload) -> str:
         """Create or change the one row of a singleton."""
-        return await self._writer.upsert_singleton(self._command(context), context.model, collection, payload)
+        return await self._settled(self._writer.upsert_singleton, context, collection, payload)
 
-    def _command(self, context: Context) -> Command:
-        return Command(context.caller, context.rights, context.request, None)
+    async def update_silently(
+        self, context: Context, collection: str, keys: list[str], payload: Payload
+    ) -> list[str]:
+        """An update that Acta makes on the caller's behalf: no rights are asked, no activity is shown."""
+        command = (await make_command(self._contexts, context)).unlimited().noting(silent=True)
+        return await self._writer.update(command, context.model, collection, keys, payload)
+
+    async def _settled(
+        self, write: Callable[..., Awaitable[T]], context: Context, collection: str, *arguments: Any
+    ) -> T:
+        # Rights that the command changed are forgotten before its answer is out.
+        try:
+            command = await make_command(self._contexts, context)
+            return await write(command, context.model, collection, *arguments)
+        finally:
+            self._rights.settle()

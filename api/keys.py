@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from api.auth.tokens import Signer
     from api.items import Items
     from projections.database import Database
+    from projections.log.contexts import Contexts
     from projections.reading.reader import Reader
+    from projections.schema.service import SchemaService
     from projections.tables.item_writer import ItemWriter
     from projections.tables.store import ModelStore
 
@@ -44,6 +46,8 @@ DATABASE: web.AppKey[Database] = web.AppKey("database")
 MODELS: web.AppKey[ModelStore] = web.AppKey("models")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 WRITER: web.AppKey[ItemWriter] = web.AppKey("writer")
+SCHEMA: web.AppKey[SchemaService] = web.AppKey("schema")
+CONTEXTS: web.AppKey[Contexts] = web.AppKey("contexts")
 ITEMS: web.AppKey[Items] = web.AppKey("items")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")

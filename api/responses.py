@@ -51,7 +51,9 @@ def no_content() -> web.Response:
 def failure(error: ActaError | ErrorGroup) -> web.Response:
     """The error envelope."""
     errors = error.errors if isinstance(error, ErrorGroup) else (error,)
-    body = orjson.dumps({"errors": [entry.entry() for entry in errors]}, default=str, option=orjson.OPT_NON_STR_KEYS)
+    body = orjson.dumps(
+        {"errors": [entry.entry() for entry in errors]}, default=str, option=orjson.OPT_NON_STR_KEYS
+    )
     response = raw_json(body, error.status)
     for entry in errors:
         if isinstance(entry, (ServiceUnavailable, RequestsExceeded)):

@@ -12,9 +12,10 @@ from aiohttp import web
 
 from api.auth.credentials import Origin, origin_of, token_of
 from api.auth.sessions import Sessions
-from api.auth.tokens import Signer, claims_to_be_ours, digest
+from api.auth.tokens import Signer, claims_to_be_ours
 from domain.access.caller import Caller
 from domain.access.rights import Rights
+from domain.access.secrets import digest
 from domain.errors import InvalidCredentials, InvalidToken
 from domain.model.schema import Model
 from projections.database import Database

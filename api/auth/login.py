@@ -78,7 +78,7 @@ class Login:
         if secret and not (otp and pyotp.TOTP(secret).verify(otp)):
             raise InvalidOtp()
         token = await self._sessions.begin(user, origin)
-        await self._users.logged_in(user, origin.ip, origin.user_agent, origin.origin, request)
+        await self._users.logged_in(_caller(user, role, origin), request)
         return await self._issue(user, role, token, mode, origin)
 
     async def refresh(self, token: str, mode: Mode, origin: Origin, request: UUID) -> Signed:
@@ -100,19 +100,17 @@ class Login:
             following = await self._sessions.rotate(token, origin)
         if following is None:
             raise InvalidCredentials()
-        await self._users.seen(session.user, request)
+        await self._users.seen(_caller(session.user, session.role, origin), request)
         return await self._issue(session.user, session.role, following, mode, origin)
 
     async def logout(self, token: str, origin: Origin, request: UUID) -> None:
         """End a session; an unknown one is ended already."""
         user = await self._sessions.finish(token)
         if user is not None:
-            await self._users.logged_out(user, origin.ip, origin.user_agent, origin.origin, request)
+            await self._users.logged_out(_caller(user, None, origin), request)
 
     async def _issue(self, user: UUID, role: UUID | None, token: str, mode: Mode, origin: Origin) -> Signed:
-        standing = await self._rights.standing(
-            self._models.current, Caller(user=user, role=role, ip=origin.ip)
-        )
+        standing = await self._rights.standing(self._models.current, _caller(user, role, origin))
         claims: dict[str, Any] = {
             "id": str(user),
             "role": str(role) if role else None,
@@ -124,6 +122,10 @@ class Login:
             seconds = self._settings.session_cookie_ttl
             claims["session"] = token
         return Signed(self._signer.sign(claims, seconds), token, seconds)
+
+
+def _caller(user: UUID, role: UUID | None, origin: Origin) -> Caller:
+    return Caller(user=user, role=role, ip=origin.ip, user_agent=origin.user_agent, origin=origin.origin)
 
 
 async def stalled(work: Awaitable[T], seconds: float) -> T:

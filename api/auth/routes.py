@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from api.auth.credentials import Origin, origin_of
-from api.auth.emails import is_email
+from domain.access.emails import is_email
 from api.auth.login import MODES, Mode, Signed, stalled
 from api.auth.tokens import claims_to_be_ours
 from api.bodies import read_object

@@ -16,7 +16,8 @@ from typing import Any
 from uuid import UUID
 
 from api.auth.credentials import Origin
-from api.auth.tokens import NANOID_LENGTH, digest, random_token
+from api.auth.tokens import NANOID_LENGTH, random_token
+from domain.access.secrets import digest
 from domain.settings import AuthSettings
 from projections.database import Database
 from projections.sql import load
@@ -89,7 +90,9 @@ class Sessions:
 
     def _successor(self, token: str) -> str:
         # Two blocks, so that the id has as many characters as any other.
-        blocks = (hmac.digest(self._secret.encode(), f"{part}:{token}".encode(), hashlib.sha256) for part in "12")
+        blocks = (
+            hmac.digest(self._secret.encode(), f"{part}:{token}".encode(), hashlib.sha256) for part in "12"
+        )
         return base64.urlsafe_b64encode(b"".join(blocks)).decode()[:NANOID_LENGTH]
 
     async def _insert(self, token: str, user: UUID, seconds: float, origin: Origin) -> None:

@@ -1,9 +1,8 @@
-"""Access tokens: JSON web tokens signed with the secret, and the digests under which others are stored."""
+"""Access tokens: JSON web tokens signed with the secret. Others are stored as `domain.access.secrets.digest`."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import secrets
 import time
@@ -61,11 +60,6 @@ def claims_to_be_ours(token: str) -> bool:
     except ValueError:
         return False
     return isinstance(claims, dict) and claims.get("iss") == ISSUER
-
-
-def digest(token: str) -> str:
-    """The form in which static and refresh tokens are stored: 64 hexadecimal digits."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def random_token(length: int = NANOID_LENGTH) -> str:

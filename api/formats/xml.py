@@ -20,7 +20,9 @@ def dump(value: Any) -> str:
 
 def _element(name: str, value: Any, indent: str) -> Iterator[str]:
     if isinstance(value, Mapping):
-        children = [line for key, entry in value.items() for line in _entries(_name(key), entry, indent + INDENT)]
+        children = [
+            line for key, entry in value.items() for line in _entries(_name(key), entry, indent + INDENT)
+        ]
         if not children:
             yield f"{indent}<{name}/>"
             return

@@ -30,7 +30,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except (ConnectionResetError, asyncio.CancelledError):
         raise
-    except Exception as error:  # noqa: BLE001  (the last resort: a bug must not end the connection)
+    except Exception as error:
         log.exception("request %s failed: %s %s", request.get(REQUEST_ID), request.method, request.path)
         return failure(_unexpected(request, error))
 

@@ -46,4 +46,6 @@ async def _play(request: web.Request, found: web.UrlMappingMatchInfo) -> web.Str
 
 def _allowed(failed: web.HTTPMethodNotAllowed) -> web.Response:
     methods = ",".join(sorted(failed.allowed_methods))
-    return web.Response(text=methods, headers={**PLAIN, "Allow": methods, "Content-Type": "text/html; charset=utf-8"})
+    return web.Response(
+        text=methods, headers={**PLAIN, "Allow": methods, "Content-Type": "text/html; charset=utf-8"}
+    )

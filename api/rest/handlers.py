@@ -13,8 +13,8 @@ from aiohttp import web
 
 from api.batch import Batch, delete_batch, read_batch, update_batch
 from api.bodies import read_json
-from api.keys import CONTEXT, ITEMS, Context
 from api.items import Items, Raw
+from api.keys import CONTEXT, ITEMS, Context
 from api.responses import no_content, raw_json
 from api.rest.exports import answer_export, wanted_format
 from domain.errors import Forbidden, InvalidPayload

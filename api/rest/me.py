@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from api.bodies import read_object
 from api.keys import AUTHENTICATOR, CONTEXT, ITEMS, Context
 from api.responses import data, no_content, raw_json
 from domain.access.permissions import ACTIONS, Row, field_names
-from domain.access.rights import ADMINISTRATOR
 from domain.errors import Forbidden, InvalidCredentials, InvalidPayload
 
 USERS, ROLES = "directus_users", "directus_roles"
@@ -74,9 +72,7 @@ async def globals_of_policies(request: web.Request) -> web.Response:
     if caller.user is None:
         return data({"app_access": False})
     standing = await request.app[AUTHENTICATOR].rights.standing(context.model, caller)
-    return data(
-        {"app_access": caller.app, "admin_access": caller.admin, "enforce_tfa": standing.enforce_tfa}
-    )
+    return data({"app_access": caller.app, "admin_access": caller.admin, "enforce_tfa": standing.enforce_tfa})
 
 
 async def read_permissions(request: web.Request) -> web.Response:

@@ -37,8 +37,12 @@ async def info(request: web.Request) -> web.Response:
     """GET /server/info: the project for everybody, limits and features for users."""
     context = request[CONTEXT]
     internal = Context(request[REQUEST_ID], SYSTEM, ADMINISTRATOR, request.app[MODELS].current)
-    query = urlencode({"fields": ",".join((*PUBLIC_FIELDS, "public_background.id", "public_background.type"))})
-    project = orjson.loads(await request.app[ITEMS].read_singleton(internal, "directus_settings", query))["data"]
+    query = urlencode(
+        {"fields": ",".join((*PUBLIC_FIELDS, "public_background.id", "public_background.type"))}
+    )
+    project = orjson.loads(await request.app[ITEMS].read_singleton(internal, "directus_settings", query))[
+        "data"
+    ]
     answer: dict[str, Any] = {"project": {name: project.get(name) for name in PUBLIC_FIELDS}}
     answer["setupCompleted"] = True
     if context.caller.user is not None:

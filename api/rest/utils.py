@@ -29,7 +29,7 @@ async def verify_hash(request: web.Request) -> web.Response:
     try:
         return data(await verify_strict(stored, text))
     except ValueError:
-        raise InvalidPayload("Invalid \"hash\" or \"string\"") from None
+        raise InvalidPayload('Invalid "hash" or "string"') from None
 
 
 async def random_string(request: web.Request) -> web.Response:

@@ -27,7 +27,7 @@ def rights_of(rows: Iterable[Row], values: Values) -> Rights:
     rules: dict[tuple[str, Action], list[Rule]] = {}
     for row in rows:
         if row["action"] in ACTIONS:
-            place = (str(row["collection"]), cast(Action, row["action"]))
+            place = (str(row["collection"]), cast("Action", row["action"]))
             rules.setdefault(place, []).append(_rule(row, values))
     frozen = {place: tuple(found) for place, found in rules.items()}
     return Rights(key=_fingerprint(frozen), rules=frozen)
@@ -46,7 +46,18 @@ def _rule(row: Row, values: Values) -> Rule:
 def _fingerprint(rules: Mapping[tuple[str, Action], tuple[Rule, ...]]) -> str:
     # Callers with equal rules share plans, whoever they are.
     plain = [
-        [*place, [[None if rule.fields is None else sorted(rule.fields), rule.filter, rule.validation, rule.presets] for rule in found]]
+        [
+            *place,
+            [
+                [
+                    None if rule.fields is None else sorted(rule.fields),
+                    rule.filter,
+                    rule.validation,
+                    rule.presets,
+                ]
+                for rule in found
+            ],
+        ]
         for place, found in sorted(rules.items())
     ]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()

@@ -18,7 +18,7 @@ from domain.events.definitions import (
     RelationUpdated,
 )
 from domain.events.items import ItemAdopted, ItemCreated, ItemDeleted, ItemObserved, ItemUpdated
-from domain.events.system import LogRedacted, UserLoggedIn
+from domain.events.system import LogRedacted, UserLoggedIn, UserLoggedOut
 
 __all__ = [
     "EVENTS",
@@ -39,6 +39,7 @@ __all__ = [
     "RelationDeleted",
     "RelationUpdated",
     "UserLoggedIn",
+    "UserLoggedOut",
 ]
 
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(
@@ -61,6 +62,7 @@ EVENTS: Mapping[str, type[Event]] = MappingProxyType(
             RelationDeleted,
             LogRedacted,
             UserLoggedIn,
+            UserLoggedOut,
         )
     }
 )

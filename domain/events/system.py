@@ -37,3 +37,10 @@ class UserLoggedIn(Event):
     """A user proved who they are and got a session or tokens."""
 
     TOPIC: ClassVar[str] = "user.login"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserLoggedOut(Event):
+    """A user ended a session."""
+
+    TOPIC: ClassVar[str] = "user.logout"

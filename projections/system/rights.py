@@ -7,23 +7,32 @@ statements that ask are few and small, so nothing cleverer is needed.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import logging
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID
+
+import psycopg
 
 from domain.access.caller import Caller
 from domain.access.minimal import MINIMAL
 from domain.access.permissions import Row, rights_of
 from domain.access.rights import ADMINISTRATOR, Rights
 from domain.access.variables import Values, paths_of
+from domain.errors import ServiceUnavailable
 from domain.model.schema import Model
-from projections.database import Database
+from projections.database import Connection, Database
 from projections.sql import load
 
 STATEMENTS = load("system/rights")
 MAXIMUM_ENTRIES = 10_000
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 LOOKUPS: Mapping[str, str] = {
     "CURRENT_USER": "directus_users",
@@ -31,6 +40,15 @@ LOOKUPS: Mapping[str, str] = {
     "CURRENT_ROLES": "directus_roles",
     "CURRENT_POLICIES": "directus_policies",
 }
+
+
+_touched: ContextVar[bool] = ContextVar("rights_touched", default=False)
+
+
+async def touch_rights(connection: Connection) -> None:
+    """Inside a transaction that changes rights: every process reads them again when it commits."""
+    _touched.set(True)
+    await connection.execute(load("system/guards")["notify"])
 
 
 class RowReader(Protocol):
@@ -87,6 +105,30 @@ class RightsStore:
         self.version += 1
         self._policies = {}
         self._standings = {}
+
+    def settle(self) -> None:
+        """After a command: forget at once if it changed rights, without waiting for its notification."""
+        if _touched.get():
+            _touched.set(False)
+            self.forget()
+
+    async def watch(self) -> None:
+        """Forget whenever any process tells of a change; reconnect for ever. Ends when cancelled."""
+        while True:
+            try:
+                connection = await self._database.dedicated()
+                try:
+                    await connection.execute(load("system/guards")["listen"])
+                    # While nobody listened, a change may have gone unheard.
+                    self.forget()
+                    async for _ in connection.notifies():
+                        self.forget()
+                finally:
+                    await connection.close()
+            except (ServiceUnavailable, psycopg.Error, OSError) as error:
+                log.warning("changes of rights are not heard: %s", error)
+            self.forget()
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def standing(self, model: Model, caller: Caller) -> Standing:
         """The standing of ``caller``, of whom only user, role and address are known yet."""

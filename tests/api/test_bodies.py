@@ -7,7 +7,18 @@ from domain.errors import Forbidden, InvalidPayload
 
 @pytest.mark.parametrize(
     "raw",
-    [b"5", b'"text"', b"null", b"true", b"{", b"[1,]", b'{"a": NaN}', b'{"a": "\xff"}', b" ", b'{"a":"x\x00"}'],
+    [
+        b"5",
+        b'"text"',
+        b"null",
+        b"true",
+        b"{",
+        b"[1,]",
+        b'{"a": NaN}',
+        b'{"a": "\xff"}',
+        b" ",
+        b'{"a":"x\x00"}',
+    ],
 )
 def test_what_is_no_json_body(raw: bytes) -> None:
     with pytest.raises(InvalidPayload):

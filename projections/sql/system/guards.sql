@@ -1,0 +1,90 @@
+-- What the guards of system collections look up, inside the transaction of the write.
+
+-- name: any_admin
+-- One active user with administrator access, whatever his address; none when there is no such user.
+with recursive admins (role, "user") as (
+    select a.role, a."user"
+    from acta.directus_access a join acta.directus_policies p on p.id = a.policy
+    where p.admin_access and (a.role is not null or a."user" is not null)
+), heirs (role) as (
+    select role from admins where role is not null
+    union
+    select r.id from acta.directus_roles r join heirs h on r.parent = h.role
+)
+select u.id
+from acta.directus_users u
+where u.status = 'active'
+    and (u.id in (select "user" from admins where "user" is not null) or u.role in (select role from heirs))
+limit 1;
+
+-- name: same_email
+-- Another user with this address.
+select u.id from acta.directus_users u
+where lower(u.email) = lower(%(email)s) and not u.id::text = any(%(keys)s) limit 1;
+
+-- name: same_token
+-- Another user with this static token.
+select u.id from acta.directus_users u
+where u.token = %(digest)s and not u.id::text = any(%(keys)s) limit 1;
+
+-- name: password_policy
+-- The pattern that new passwords have to match, if any.
+select s.auth_password_policy from acta.directus_settings s where s.auth_password_policy is not null limit 1;
+
+-- name: end_sessions
+-- End all sessions of users, except one.
+delete from acta.directus_sessions s
+where s."user"::text = any(%(keys)s) and s.token is distinct from %(keep)s;
+
+-- name: users_of_roles
+-- The users who have one of these roles.
+select u.id::text from acta.directus_users u where u.role::text = any(%(keys)s) order by u.id;
+
+-- name: children_of_roles
+-- The roles below these.
+select r.id::text from acta.directus_roles r where r.parent::text = any(%(keys)s) order by r.id;
+
+-- name: access_of_roles
+-- The access rows of roles.
+select a.id::text from acta.directus_access a where a.role::text = any(%(keys)s) order by a.id;
+
+-- name: presets_of_roles
+-- The presets of roles.
+select p.id::text from acta.directus_presets p where p.role::text = any(%(keys)s) order by p.id;
+
+-- name: ancestors
+-- A role and everything above it.
+with recursive chain (id, parent, depth) as (
+    select r.id, r.parent, 0 from acta.directus_roles r where r.id::text = %(role)s
+    union all
+    select r.id, r.parent, c.depth + 1 from acta.directus_roles r join chain c on r.id = c.parent where c.depth < 64
+)
+select id::text from chain;
+
+-- name: traces_of_users
+-- Rows that name users in columns which would keep them from being deleted.
+select 'directus_comments', c.id::text, 'user_updated'
+from acta.directus_comments c where c.user_updated::text = any(%(keys)s)
+union all
+select 'directus_versions', v.id::text, 'user_updated'
+from acta.directus_versions v where v.user_updated::text = any(%(keys)s)
+union all
+select 'directus_notifications', n.id::text, 'sender'
+from acta.directus_notifications n where n.sender::text = any(%(keys)s);
+
+-- name: same_translation
+-- A translation of this key into this language.
+select t.id::text from acta.directus_translations t
+where t.key = %(key)s and t.language = %(language)s limit 1;
+
+-- name: translation
+-- Key and language of a translation.
+select t.key, t.language from acta.directus_translations t where t.id::text = %(id)s;
+
+-- name: notify
+-- Tell every process that rights have changed, when the transaction commits.
+select pg_notify('acta_rights', '');
+
+-- name: listen
+-- Hear of changed rights.
+listen acta_rights;

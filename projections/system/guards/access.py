@@ -1,0 +1,53 @@
+"""Policies, access rows and permissions: whatever changes, rights are read again."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from domain.errors import InvalidPayload
+from projections.system.guards.base import Action, Occasion, Payload, RightsGuard
+from projections.system.rights import touch_rights
+
+WRONG_ADDRESS = (
+    "IP Access contains an incorrect value. Valid values are: IP addresses, IP ranges and CIDR blocks"
+)
+
+
+class AccessGuard(RightsGuard):
+    """The rules of `/access`."""
+
+
+class PermissionGuard(RightsGuard):
+    """The rules of `/permissions`; these can't take away the last administrator."""
+
+    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+        """Tell of the change."""
+        await touch_rights(occasion.connection)
+
+
+class PolicyGuard(RightsGuard):
+    """The rules of `/policies`."""
+
+    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+        """Refuse addresses that no caller could have."""
+        listed = payload.get("ip_access")
+        if listed is not None and not (isinstance(listed, list) and all(_is_address(entry) for entry in listed)):
+            raise InvalidPayload(WRONG_ADDRESS)
+        return payload
+
+
+def _is_address(entry: object) -> bool:
+    if not isinstance(entry, str):
+        return False
+    address, slash, bits = entry.strip().partition("/")
+    try:
+        if "-" in entry:
+            for part in entry.split("-", 1):
+                ipaddress.ip_address(part.strip())
+        else:
+            ipaddress.ip_network(entry.strip(), strict=False)
+    except ValueError:
+        return False
+    # A mask in dotted form is understood by the library and not part of the contract.
+    return not slash or bits.isdigit()

@@ -1,0 +1,104 @@
+"""The form of a guard, and what several guards share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from domain.access.command import Command
+from domain.errors import UnprocessableContent
+from domain.model.schema import Model
+from projections.database import Connection
+from projections.sql import load
+from projections.system.rights import touch_rights
+
+Action = Literal["create", "update", "delete"]
+Payload = Mapping[str, Any]
+
+SQL = load("system/guards")
+LAST_ADMIN = "Cannot remove the last admin user from the system"
+
+
+class Writer(Protocol):
+    """The part of the item writer that guards use for what follows from a write."""
+
+    async def update(
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        keys: list[str],
+        payload: dict[str, Any],
+        *,
+        connection: Connection | None = None,
+    ) -> list[str]:
+        """Change items."""
+
+    async def delete(
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        keys: list[str],
+        *,
+        connection: Connection | None = None,
+    ) -> list[str]:
+        """Delete items."""
+
+    async def create(
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        payloads: list[dict[str, Any]],
+        *,
+        connection: Connection | None = None,
+    ) -> list[str]:
+        """Create items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """One write inside its open transaction. ``path`` leads from the request's item to a nested one."""
+
+    connection: Connection
+    model: Model
+    command: Command
+    writer: Writer
+    path: Sequence[str] = ()
+
+
+class Guard:
+    """Demands nothing and causes nothing; guards override what they need."""
+
+    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+        """The payload as it shall be written; ``keys`` are those of an update."""
+        return payload
+
+    async def before_delete(self, occasion: Occasion, keys: Sequence[str]) -> None:
+        """What has to happen, or to hold, before rows are deleted."""
+
+    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+        """What follows from a write; ``payload`` is empty for deletions."""
+
+
+class RightsGuard(Guard):
+    """For collections that decide on rights: every process forgets what it knows, and one administrator stays."""
+
+    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+        """Tell of the change; refuse it when nobody could administer the system any more."""
+        await touch_rights(occasion.connection)
+        if action != "create":
+            await require_admin(occasion.connection)
+
+
+async def require_admin(connection: Connection) -> None:
+    """Refuse a change that leaves no active administrator.
+
+    Raises:
+        UnprocessableContent
+    """
+    row = await (await connection.execute(SQL["any_admin"])).fetchone()
+    if row is None:
+        raise UnprocessableContent(LAST_ADMIN)

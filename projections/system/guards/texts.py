@@ -1,0 +1,54 @@
+"""Comments need an author; translations are unique per key and language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.errors import Forbidden, InvalidPayload
+from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload
+
+DUPLICATE = "Duplicate key and language combination"
+
+
+class CommentGuard(Guard):
+    """The rules of `/comments`."""
+
+    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+        """Require an author, and on creation text and target."""
+        if occasion.command.caller.user is None:
+            raise Forbidden()
+        if action == "create":
+            for name in ("comment", "collection", "item"):
+                if payload.get(name) in (None, ""):
+                    raise InvalidPayload(f'"{name}" is required')
+            if occasion.model.collection(str(payload["collection"])) is None:
+                raise Forbidden.collection(str(payload["collection"]))
+        return payload
+
+
+class TranslationGuard(Guard):
+    """The rules of `/translations`."""
+
+    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+        """Refuse a second translation of a key into a language, the row itself being no exception."""
+        key, language = payload.get("key"), payload.get("language")
+        if action == "create":
+            if key is not None and language is not None:
+                await self._refuse_taken(occasion, key, language)
+            elif key is not None:
+                raise InvalidPayload('"language" is required')
+        elif key is not None and language is not None:
+            raise InvalidPayload(DUPLICATE)
+        elif key is not None or language is not None:
+            for entry in keys:
+                cursor = await occasion.connection.execute(SQL["translation"], {"id": entry})
+                row = await cursor.fetchone()
+                if row is not None:
+                    await self._refuse_taken(occasion, key or row[0], language or row[1])
+        return payload
+
+    async def _refuse_taken(self, occasion: Occasion, key: object, language: object) -> None:
+        values = {"key": str(key), "language": str(language)}
+        cursor = await occasion.connection.execute(SQL["same_translation"], values)
+        if await cursor.fetchone() is not None:
+            raise InvalidPayload(DUPLICATE)

@@ -1,0 +1,122 @@
+"""Users: addresses, passwords, tokens, and what ends their sessions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from domain.access.emails import is_email
+from domain.access.secrets import digest
+from domain.errors import FailedValidation, InvalidPayload, RecordNotUnique
+from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload, require_admin
+from projections.system.rights import touch_rights
+
+COLLECTION = "directus_users"
+MASK = "**********"
+# Changing these says nothing about who may do what.
+HARMLESS = frozenset({"last_access", "last_page"})
+_OF_ADMINS = ("status", "role", "policies")
+_FROM_OUTSIDE = ("provider", "external_identifier")
+
+
+class UserGuard(Guard):
+    """The rules of `/users`."""
+
+    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+        """Check what identifies a user, and turn the token into its digest."""
+        written = {name: value for name, value in payload.items() if not (name in _SECRETS and value == MASK)}
+        if action == "update":
+            _refuse_unwanted(occasion, written)
+        if "email" in written:
+            await _check_email(occasion, action, keys, written["email"])
+        if "password" in written:
+            written["password"] = written["password"] or None
+            await _check_password(occasion, written["password"])
+        if "token" in written:
+            written["token"] = await _checked_token(occasion, action, keys, written["token"])
+        if action == "update" and any(name in written for name in _FROM_OUTSIDE):
+            written["auth_data"] = None
+        return written
+
+    async def before_delete(self, occasion: Occasion, keys: Sequence[str]) -> None:
+        """Take the users out of rows that only mention them."""
+        cursor = await occasion.connection.execute(SQL["traces_of_users"], {"keys": list(keys)})
+        for collection, key, field in await cursor.fetchall():
+            await occasion.writer.update(
+                occasion.command.unlimited(),
+                occasion.model,
+                collection,
+                [key],
+                {field: None},
+                connection=occasion.connection,
+            )
+
+    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+        """End sessions where the change demands it, and keep one administrator."""
+        if action == "update" and payload.keys() <= HARMLESS:
+            return
+        await touch_rights(occasion.connection)
+        if action == "create":
+            return
+        if payload.get("status", "active") != "active":
+            await _end_sessions(occasion, keys, None)
+        elif "password" in payload or "email" in payload:
+            await _end_sessions(occasion, keys, occasion.command.session)
+        if action == "delete" or any(name in payload for name in _OF_ADMINS):
+            await require_admin(occasion.connection)
+
+
+_SECRETS = frozenset({"password", "token", "tfa_secret"})
+
+
+def _refuse_unwanted(occasion: Occasion, payload: Payload) -> None:
+    if "tfa_secret" in payload:
+        raise InvalidPayload('You can\'t change the "tfa_secret" value manually')
+    for name in _FROM_OUTSIDE:
+        if name in payload and not occasion.command.rights.admin:
+            raise InvalidPayload(f'You can\'t change the "{name}" value manually')
+
+
+async def _check_email(occasion: Occasion, action: Action, keys: Sequence[str], email: Any) -> None:
+    if email is None and action == "update":
+        return
+    if not isinstance(email, str) or not is_email(email):
+        raise FailedValidation("email", "email", occasion.path)
+    taken = len(keys) > 1
+    if not taken:
+        cursor = await occasion.connection.execute(SQL["same_email"], {"email": email, "keys": list(keys)})
+        taken = await cursor.fetchone() is not None
+    if taken:
+        # The brackets are the reference's, and clients look for them.
+        raise RecordNotUnique(COLLECTION, "email", value=f"[{email.lower()}]")
+
+
+async def _check_password(occasion: Occasion, password: Any) -> None:
+    row = await (await occasion.connection.execute(SQL["password_policy"])).fetchone()
+    if row is None or password is None:
+        return
+    pattern = row[0][1:-1] if len(row[0]) > 1 and row[0][0] == row[0][-1] == "/" else row[0]
+    try:
+        fits = re.search(pattern, str(password)) is not None
+    except re.error:
+        fits = True
+    if not fits:
+        # The reference answers the refused password; the mask tells as much and harms nobody.
+        raise FailedValidation("password", "regex", occasion.path, invalid=MASK)
+
+
+async def _checked_token(occasion: Occasion, action: Action, keys: Sequence[str], token: Any) -> str | None:
+    if token is None or token == "":
+        return None
+    text = str(token)
+    stored = digest(text)
+    cursor = await occasion.connection.execute(SQL["same_token"], {"digest": stored, "keys": list(keys)})
+    if len(keys) > 1 or await cursor.fetchone() is not None:
+        raise RecordNotUnique(COLLECTION, "token", value=text)
+    return stored
+
+
+async def _end_sessions(occasion: Occasion, keys: Sequence[str], keep: str | None) -> None:
+    kept = digest(keep) if keep else None
+    await occasion.connection.execute(SQL["end_sessions"], {"keys": list(keys), "keep": kept})

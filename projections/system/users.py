@@ -1,0 +1,57 @@
+"""What users' sessions leave behind: events of logins and logouts, and the moment a user was last here.
+
+``last_access`` changes through the item writer like any column, but silently: it is no activity.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain.access.caller import Caller
+from domain.access.command import Command
+from domain.access.rights import ADMINISTRATOR
+from domain.events import Event, UserLoggedIn, UserLoggedOut
+from domain.log.originator import join_originator
+from projections.database import Database
+from projections.log.append import append
+from projections.log.contexts import Contexts
+from projections.tables.item_writer import ItemWriter
+from projections.tables.store import ModelStore
+
+USERS = "directus_users"
+
+
+class UserLog:
+    """Appends what happens to users' sessions."""
+
+    def __init__(self, database: Database, models: ModelStore, writer: ItemWriter, contexts: Contexts) -> None:
+        self._database = database
+        self._models = models
+        self._writer = writer
+        self._contexts = contexts
+
+    async def logged_in(self, caller: Caller, request: UUID) -> None:
+        """A login: its event, and the moment."""
+        await self._append(UserLoggedIn, caller, request)
+        await self.seen(caller, request)
+
+    async def logged_out(self, caller: Caller, request: UUID) -> None:
+        """A logout: its event."""
+        await self._append(UserLoggedOut, caller, request)
+
+    async def seen(self, caller: Caller, request: UUID) -> None:
+        """Remember that a user was here now."""
+        command = Command(caller, ADMINISTRATOR, request, None).noting(silent=True)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        await self._writer.update(command, self._models.current, USERS, [str(caller.user)], {"last_access": now})
+
+    async def _append(self, kind: type[Event], caller: Caller, request: UUID) -> None:
+        event = kind(
+            originator_id=join_originator(USERS, str(caller.user)),
+            actor=caller.user,
+            request=request,
+            context=await self._contexts.id_of(caller),
+        )
+        async with self._database.transaction() as connection:
+            await append(connection, [event])
