@@ -1,0 +1,118 @@
+"""The command line: `run` measures, `shapes` chooses among ways to write a limit's SQL."""
+
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench import limit, report
+from bench.cases import CASES, Case, chosen
+from bench.check import difference
+from bench.databases import Databases
+from bench.load import LoadError
+from bench.reference import MissingToolError, require
+from bench.registration import RegistrationError
+from bench.results import Result
+from bench.runner import SIDES, Options, Run
+from bench.servers import ServerError
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+_console = Console(stderr=True, highlight=False)
+_PAGE = Path(__file__).parent / "RESULTS.md"
+
+Names = Annotated[
+    str, typer.Option("--cases", help=f"Comma list of: {', '.join(case.name for case in CASES)}.")
+]
+Seconds = Annotated[float, typer.Option(help="Length of one measurement.")]
+Rounds = Annotated[int, typer.Option(help="Interleaved rounds; the median counts.")]
+Postgres = Annotated[
+    str,
+    typer.Option(
+        "--database", envvar="BENCH_DATABASE_URL", help="Any database of the server to use; we add ours."
+    ),
+]
+_WORK = Path(tempfile.gettempdir(), "acta-bench")
+_LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+@app.command()
+def run(
+    names: Names = "",
+    sides: Annotated[str, typer.Option(help="Who takes part.")] = ",".join(SIDES),
+    seconds: Seconds = 5,
+    rounds: Rounds = 3,
+    acta_url: Annotated[
+        str | None, typer.Option(help="A running Acta on the database `prepare` made.")
+    ] = None,
+    work: Annotated[Path, typer.Option(help="Where the reference and logs go.")] = _WORK,
+    database: Postgres = _LOCAL,
+    output: Annotated[
+        Path | None, typer.Option(help="The page to write; a full run writes RESULTS.md.")
+    ] = None,
+) -> None:
+    """Measure reference, Acta and limit side by side."""
+    cases = _chosen(names)
+    taking_part = tuple(side for side in SIDES if side in sides.split(","))
+    options = Options(cases, taking_part, seconds, rounds, work, database, acta_url)
+    try:
+        require("wrk", "pgbench", "psql")
+        work.mkdir(parents=True, exist_ok=True)
+        results = Run(options, _console.print)()
+    except (MissingToolError, ServerError, RegistrationError) as error:
+        _console.print(f"[red]{error}")
+        raise typer.Exit(2) from error
+    target = output or (_PAGE if not names and taking_part == SIDES else None)
+    if target is not None:
+        command = f"python -m bench {shlex.join(sys.argv[1:])}"
+        target.write_text(report.page(results, command, Databases(database).version(), rounds, seconds))
+    print(report.table(results))
+    if any(result.note and not result.rounds for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def prepare(names: Names = "", database: Postgres = _LOCAL) -> None:
+    """Make a fresh database for an Acta you start yourself, and print what it is to be started with."""
+    databases = Databases(database)
+    databases.prepare("acta", _chosen(names))
+    print(f"DATABASE_URL={databases.url('acta')}")
+
+
+@app.command()
+def shapes(
+    names: Names = "nested", seconds: Seconds = 5, rounds: Rounds = 3, database: Postgres = _LOCAL
+) -> None:
+    """Measure a limit's SQL against its alternatives in `sql/limit`, after comparing their answers."""
+    require("pgbench", "psql")
+    databases = Databases(database)
+    cases = _chosen(names)
+    databases.prepare("limit", cases)
+    for case in cases:
+        result = _shapes(case, databases.url("limit"), seconds, rounds)
+        for shape in result.rounds:
+            print(f"{shape:<24} {result.median(shape):>10,.0f} {case.unit}")
+
+
+def _shapes(case: Case, database: str, seconds: float, rounds: int) -> Result:
+    result = Result(case.title, case.unit)
+    candidates = limit.shapes(case.limit)
+    values = {variable.name: variable.sample(1, 2) for variable in case.variables}
+    first, *others = (limit.answer(case, shape, database, values) for shape in candidates)
+    for shape, other in zip(candidates[1:], others, strict=True):
+        if found := difference(first, other):
+            raise LoadError(f"{shape} gives another answer at {found}")
+    for _ in range(rounds):
+        for shape in candidates:
+            result.add(shape, limit.rate(case, shape, database, seconds))
+    return result
+
+
+def _chosen(names: str) -> tuple[Case, ...]:
+    try:
+        return chosen(names)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error

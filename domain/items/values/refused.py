@@ -1,0 +1,12 @@
+"""The one exception of the converters."""
+
+from typing import Literal
+
+
+class Refused(Exception):  # noqa: N818  (control flow inside the room, never an answer by itself)
+    """A value its column can't hold: unreadable (``invalid``), too long or out of range."""
+
+    def __init__(self, expected: str, why: Literal["invalid", "length", "range"] = "invalid") -> None:
+        super().__init__(expected)
+        self.expected = expected
+        self.why = why

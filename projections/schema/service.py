@@ -1,0 +1,244 @@
+"""Schema commands: each one transaction of DDL, metadata rows and events, announced to every process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+
+from domain.access.command import Command
+from domain.errors import Forbidden, InvalidPayload
+from domain.model import wire
+from domain.model.drafts import collection_draft, field_draft, relation_draft
+from domain.model.schema import Model
+from projections.database import Database
+from projections.schema import collections, fields, relations
+from projections.schema.refusals import refusal
+from projections.schema.work import Work
+from projections.sql import load
+from projections.tables.store import ModelStore
+
+Object = dict[str, Any]
+Found = TypeVar("Found")
+
+_STATEMENTS = load("schema/session")
+_LOCK_KEY = 0x61637461_736368  # "acta", "sch": any number that nobody else takes
+LOCK_TIMEOUT = 2_000
+"""Milliseconds that DDL waits for a table: everybody who comes later waits behind it."""
+
+
+class SchemaService:
+    """All commands that change the model. Every answer is a wire object, read after the commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ModelStore,
+        *,
+        schemas: Sequence[str] = ("public",),
+        lock_timeout: int = LOCK_TIMEOUT,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._home = schemas[0]
+        self._lock_timeout = lock_timeout
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def work(self, command: Command, *, concurrently: bool = False, dry: bool = False) -> AsyncIterator[Work]:
+        """One transaction of schema steps; the model is current again when the block has ended.
+
+        A ``dry`` one is rolled back in the end, and the ``statements`` it ran are what it was for.
+
+        Raises:
+            ActaError: for what PostgreSQL refuses; nothing is changed then.
+        """
+        # Waiting here costs no connection; the advisory lock is for the other processes.
+        async with self._turn:
+            async with self._transaction(command, concurrently) as work:
+                yield work
+                await self._end(work, dry=dry)
+            if dry:
+                return
+            await self._afterwards(work)
+            await self._store.refresh()
+
+    async def _end(self, work: Work, *, dry: bool) -> None:
+        if dry:
+            raise psycopg.Rollback
+        await self._store.announce(work.connection)
+
+    @asynccontextmanager
+    async def _transaction(self, command: Command, concurrently: bool) -> AsyncIterator[Work]:
+        work: Work | None = None
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(_STATEMENTS["take_turn"], {"key": _LOCK_KEY})
+                await connection.execute(_STATEMENTS["limit_waiting"], {"milliseconds": str(self._lock_timeout)})
+                model = await self._store.preview(connection)
+                work = Work(connection, command, self._store, model, self._home, concurrently=concurrently)
+                yield work
+        except psycopg.Error as error:
+            refused = refusal(error, *(work.about if work else ()))
+            if refused is None:
+                raise
+            raise refused from error
+
+    async def _afterwards(self, work: Work) -> None:
+        """Indexes made concurrently: an invalid one that a failure leaves behind is removed."""
+        for later in work.later:
+            async with self._database.connection() as connection:
+                try:
+                    await connection.execute(later.statement)
+                except psycopg.Error as error:
+                    await connection.execute(later.undo)
+                    raise refusal(error, *later.about) or error from error
+        if work.later:
+            async with self._database.transaction() as connection:
+                await self._store.announce(connection)
+
+    # Collections
+
+    async def create_collections(self, command: Command, body: Any, *, concurrently: bool = False) -> Object | list[Object]:
+        """POST /collections: one, or several in one transaction."""
+        _administrators(command)
+        drafts = [collection_draft(entry) for entry in (body if isinstance(body, list) else [body])]
+        async with self.work(command, concurrently=concurrently) as work:
+            taken: set[str] = set()
+            for draft in drafts:
+                await collections.create_collection(work, draft, taken)
+        found = [self._collection(draft.name) for draft in drafts]
+        return found if isinstance(body, list) else found[0]
+
+    async def update_collection(self, command: Command, name: str, body: Any) -> Object:
+        """PATCH /collections/:name."""
+        _administrators(command)
+        if not isinstance(body, Mapping):
+            raise InvalidPayload('"value" must be of type object')
+        async with self.work(command) as work:
+            await collections.update_collection(work, name, body.get("meta"))
+        return self._collection(name)
+
+    async def update_collections(self, command: Command, body: Any) -> list[Object]:
+        """PATCH /collections: several in one transaction."""
+        _administrators(command)
+        if not isinstance(body, list):
+            raise InvalidPayload('"value" must be an array')
+        names = [_member(entry, "collection") for entry in body]
+        if not names:
+            return []
+        async with self.work(command) as work:
+            for name, entry in zip(names, body, strict=True):
+                await collections.update_collection(work, name, entry.get("meta"))
+        return [self._collection(name) for name in dict.fromkeys(names)]
+
+    async def delete_collection(self, command: Command, name: str) -> None:
+        """DELETE /collections/:name."""
+        _administrators(command)
+        async with self.work(command) as work:
+            await collections.delete_collection(work, name)
+
+    # Fields
+
+    async def create_field(self, command: Command, collection: str, body: Any, *, concurrently: bool = False) -> Object | None:
+        """POST /fields/:collection; None when nothing was asked for."""
+        _administrators(command)
+        fields.known_in(self._store.current, collection)
+        draft = field_draft(body)
+        async with self.work(command, concurrently=concurrently) as work:
+            await fields.create_field(work, collection, draft)
+        return self._field(collection, draft.name)
+
+    async def update_field(
+        self, command: Command, collection: str, name: str, body: Any, *, concurrently: bool = False
+    ) -> Object:
+        """PATCH /fields/:collection/:field."""
+        _administrators(command)
+        async with self.work(command, concurrently=concurrently) as work:
+            await fields.update_field(work, collection, name, body)
+        found = self._field(collection, name)
+        if found is None:
+            raise Forbidden()
+        return found
+
+    async def update_fields(
+        self, command: Command, collection: str, body: Any, *, concurrently: bool = False
+    ) -> list[Object]:
+        """PATCH /fields/:collection: one after another, so that those before a refused one stay changed."""
+        _administrators(command)
+        if not isinstance(body, list):
+            raise InvalidPayload('"value" must be an array')
+        names = [_member(entry, "field") for entry in body]
+        found = []
+        for name, entry in zip(names, body, strict=True):
+            found.append(await self.update_field(command, collection, name, entry, concurrently=concurrently))
+        return found
+
+    async def delete_field(self, command: Command, collection: str, name: str) -> None:
+        """DELETE /fields/:collection/:field."""
+        _administrators(command)
+        async with self.work(command) as work:
+            await fields.delete_field(work, collection, name)
+
+    # Relations
+
+    async def create_relation(self, command: Command, body: Any) -> Object:
+        """POST /relations."""
+        _administrators(command)
+        draft = relation_draft(body)
+        async with self.work(command) as work:
+            await relations.create_relation(work, draft)
+        return self._relation(draft.collection, draft.field)
+
+    async def update_relation(self, command: Command, collection: str, field: str, body: Any) -> Object:
+        """PATCH /relations/:collection/:field."""
+        _administrators(command)
+        async with self.work(command) as work:
+            await relations.update_relation(work, collection, field, body)
+        return self._relation(collection, field)
+
+    async def delete_relation(self, command: Command, collection: str, field: str) -> None:
+        """DELETE /relations/:collection/:field."""
+        _administrators(command)
+        async with self.work(command) as work:
+            await relations.delete_relation(work, collection, field)
+
+    # Answers
+
+    @property
+    def model(self) -> Model:
+        """The current model."""
+        return self._store.current
+
+    def _collection(self, name: str) -> Object:
+        return wire.collection(_there(self.model.collections.get(name)), self._home)
+
+    def _field(self, collection: str, name: str) -> Object | None:
+        owner = self.model.collections.get(collection)
+        entry = owner and (owner.fields.get(name) or owner.leftovers.get(name))
+        return wire.field(entry, owner, self._home) if owner and entry else None
+
+    def _relation(self, collection: str, field: str) -> Object:
+        return wire.relation(_there(relations.find_relation(self.model, collection, field)), self._home)
+
+
+def _administrators(command: Command) -> None:
+    if not command.rights.admin:
+        raise Forbidden()
+
+
+def _member(entry: Any, name: str) -> str:
+    value = entry.get(name) if isinstance(entry, Mapping) else None
+    if not isinstance(value, str) or not value:
+        raise InvalidPayload(f'"{name}" is required')
+    return value
+
+
+def _there(found: Found | None) -> Found:
+    if found is None:
+        raise Forbidden()
+    return found
+

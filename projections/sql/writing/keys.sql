@@ -1,0 +1,4 @@
+-- name: reserve
+-- Move a key's sequence beyond the highest explicit key of a batch, before keys are generated in the same batch.
+SELECT setval(%(sequence)s::regclass, %(highest)s::bigint)
+WHERE %(highest)s::bigint >= coalesce(pg_sequence_last_value(%(sequence)s::regclass), 1);

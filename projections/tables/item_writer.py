@@ -1,0 +1,207 @@
+"""Items are written here, and nowhere else: rows and events in one transaction.
+
+A call is one command. It either happens whole, with all its events under one request, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.access.command import Command
+from domain.errors import Forbidden, InvalidPayload
+from domain.items.checks import accepted, covering, deletable, permit, validate
+from domain.items.rows import Row, row_of
+from domain.items.shape import Shape
+from domain.items.specials import filled_on_create, filled_on_update
+from domain.model import Model
+from domain.settings import Settings
+from projections.database import Connection, Database
+from projections.reading.reader import Reader
+from projections.tables.writing import flat
+from projections.tables.writing.conditions import Condition, condition_of
+from projections.tables.writing.hashing import hashes_of, hashes_of_many
+from projections.tables.writing.session import persistently, several, single
+from projections.tables.writing.singletons import first_key
+from projections.tables.writing.tables import Table, Tables
+
+Payload = dict[str, Any]
+
+
+class ItemWriter:
+    """Creates, changes and deletes items of any collection, the system's included."""
+
+    def __init__(self, database: Database, reader: Reader, settings: Settings) -> None:
+        self._database = database
+        self._reader = reader
+        self._settings = settings
+        self._tables = Tables()
+
+    async def create(
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        payloads: Sequence[Payload],
+        *,
+        connection: Connection | None = None,
+    ) -> list[str]:
+        """Create items; their keys, in order."""
+        table = self._tables.of(model, collection)
+        permit(table.shape, command, "create")
+        self._limit(len(payloads))
+        if not payloads:
+            return []
+        return await persistently(lambda: self._create(command, table, payloads, connection), connection)
+
+    async def update(
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        keys: Sequence[str],
+        payload: Payload,
+        *,
+        connection: Connection | None = None,
+    ) -> list[str]:
+        """The same change to all items of the keys; the keys that are there, in order."""
+        table = self._tables.of(model, collection)
+        permit(table.shape, command, "update")
+        self._limit(len(keys))
+        return await persistently(lambda: self._update(command, table, keys, payload, connection), connection)
+
+    async def update_each(
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        payloads: Sequence[Payload],
+        *,
+        connection: Connection | None = None,
+    ) -> list[str]:
+        """A change of its own to each item, whose key stands in the payload; the keys that are there, in order."""
+        table = self._tables.of(model, collection)
+        permit(table.shape, command, "update")
+        self._limit(len(payloads))
+        if not payloads:
+            return []
+        return await persistently(lambda: self._update_each(command, table, payloads, connection), connection)
+
+    async def delete(
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        keys: Sequence[str],
+        *,
+        connection: Connection | None = None,
+    ) -> list[str]:
+        """Delete items, with all that the database deletes or clears along; the keys that were there, in order."""
+        table = self._tables.of(model, collection)
+        permit(table.shape, command, "delete")
+        self._limit(len(keys))
+        if not keys:
+            return []
+        return await persistently(lambda: self._delete(command, table, keys, connection), connection)
+
+    async def upsert_singleton(
+        self, command: Command, model: Model, collection: str, payload: Payload, *, connection: Connection | None = None
+    ) -> str:
+        """Change the one row of a singleton, or create it; its key."""
+        table = self._tables.of(model, collection)
+
+        async def run() -> str:
+            async with several(self._database, connection) as own:
+                key = await first_key(own, table)
+                if key is None:
+                    return (await self.create(command, model, collection, [payload], connection=own))[0]
+                await self.update(command, model, collection, [key], payload, connection=own)
+                return key
+
+        return await persistently(run, connection)
+
+    # --- one command each
+
+    async def _create(
+        self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None
+    ) -> list[str]:
+        shape = table.shape
+        checked = [_new(shape, command, payload) for payload in payloads]
+        hashes = await hashes_of_many(shape, checked)
+        rows = [
+            row_of(shape, payload, filled=filled_on_create(shape, payload, command.caller), hashes=made)
+            for payload, made in zip(checked, hashes, strict=True)
+        ]
+        if len(rows) == 1:
+            async with single(self._database, connection) as own:
+                return [await flat.create_one(own, command, table, rows[0], payloads[0])]
+        scope = several if flat.needs_reservation(table, rows) else single
+        async with scope(self._database, connection) as own:
+            return await flat.create_many(own, command, table, rows, payloads)
+
+    async def _update(
+        self, command: Command, table: Table, keys: Sequence[str], payload: Payload, connection: Connection | None
+    ) -> list[str]:
+        shape = table.shape
+        parts = _distinct(shape, command, keys, payload)
+        given = _change(shape, command, payload)
+        row = _changed_row(shape, command, given, await hashes_of(shape, given))
+        condition = condition_of(shape, command, covering(shape, command, list(payload)))
+        if not parts:
+            return []
+        if len(parts) == 1:
+            async with single(self._database, connection) as own:
+                found = await flat.update_one(own, command, table, parts[0], row, payload, condition)
+                return _complete(found, parts, shape, command, payload)
+        many = len(parts)
+        async with several(self._database, connection) as own:
+            found = await flat.update_many(own, command, table, parts, [row] * many, [payload], condition)
+            return _complete(found, parts, shape, command, payload)
+
+    async def _update_each(
+        self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None
+    ) -> list[str]:
+        shape = table.shape
+        keys = [_named_key(shape, payload) for payload in payloads]
+        checked = [_change(shape, command, payload) for payload in payloads]
+        hashes = await hashes_of_many(shape, checked)
+        rows = [_changed_row(shape, command, given, made) for given, made in zip(checked, hashes, strict=True)]
+        found: list[str] = []
+        async with several(self._database, connection) as own:
+            for places, condition in _groups(shape, command, keys, payloads):
+                parts = [shape.key_texts(keys[place]) for place in places]
+                sent = [payloads[place] for place in places]
+                of_group = [rows[place] for place in places]
+                there = await flat.update_many(own, command, table, parts, of_group, sent, condition)
+                found += _complete(there, parts, shape, command, sent[0])
+        present = frozenset(found)
+        return [key for key in dict.fromkeys(keys) if key in present]
+
+    async def _delete(
+        self, command: Command, table: Table, keys: Sequence[str], connection: Connection | None
+    ) -> list[str]:
+        shape = table.shape
+        parts = [shape.key_texts(key) for key in dict.fromkeys(map(shape.canonical, keys))]
+        condition = condition_of(shape, command, deletable(shape, command))
+        async with several(self._database, connection) as own:
+            found = await flat.delete_many(own, command, table, parts, condition)
+            if not command.rights.admin and len(found) < len(parts):
+                raise Forbidden.action("delete", shape.name)
+            return found
+
+    def _limit(self, items: int) -> None:
+        limit = self._settings.query.max_batch_mutation
+        if limit is not None and items > limit:
+            raise InvalidPayload(f"Exceeded max batch mutation limit of {limit}")
+
+
+def _new(shape: Shape, command: Command, payload: Payload) -> Payload:
+    given = accepted(shape, command, "create", payload)
+    validate(shape, command, "create", given)
+    return given
+
+
+def _change(shape: Shape, command: Command, payload: Payload) -> Payload:
+    given = accepted(shape, command, "update", payload)
+    validate(shape, command, "update", given)
+    return given

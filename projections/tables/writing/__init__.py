@@ -1,0 +1,1 @@
+"""Writing items: rows of the user's tables and their events, in one transaction, mostly in one statement."""

@@ -1,0 +1,77 @@
+"""Running the statements of a command: on whose connection, how often, and what becomes of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+
+from domain.access.command import Command
+from projections.database import Connection, Database
+from projections.errors import Attempt, translate
+
+T = TypeVar("T")
+_ATTEMPTS = 4
+_CONFLICTS = frozenset({"40001", "40P01"})
+
+
+@asynccontextmanager
+async def single(database: Database, connection: Connection | None) -> AsyncIterator[Connection]:
+    """A connection for one statement, which is a transaction by itself; or the caller's own."""
+    if connection is not None:
+        yield connection
+    else:
+        async with database.connection() as own:
+            yield own
+
+
+@asynccontextmanager
+async def several(database: Database, connection: Connection | None) -> AsyncIterator[Connection]:
+    """A transaction for several statements; or the caller's own.
+
+    Never a savepoint: a row's ``xmin`` has to be the transaction that its events tell of.
+    """
+    if connection is not None:
+        yield connection
+    else:
+        async with database.transaction() as own:
+            yield own
+
+
+async def execute(
+    connection: Connection, statement: bytes, parameters: Sequence[Any], attempt: Attempt
+) -> list[tuple[Any, ...]]:
+    """Run a statement and fetch its rows.
+
+    Raises:
+        ActaError: what the database refuses, translated; conflicts pass as they are when they can be tried again.
+    """
+    try:
+        cursor = await connection.execute(statement, parameters)
+        return await cursor.fetchall() if cursor.description else []
+    except psycopg.Error as error:
+        if error.sqlstate in _CONFLICTS:
+            raise
+        raise translate(error, attempt) from error
+
+
+async def persistently(run: Callable[[], Awaitable[T]], connection: Connection | None) -> T:
+    """Run a command again when it lost a deadlock; not inside a transaction of the caller's, which is lost too."""
+    for left in reversed(range(1 if connection is not None else _ATTEMPTS)):
+        try:
+            return await run()
+        except psycopg.Error as error:
+            if error.sqlstate not in _CONFLICTS or left == 0:
+                raise translate(error) from error
+            await asyncio.sleep(random.uniform(0.005, 0.05))  # noqa: S311  (spreads retries, guards nothing)
+    raise AssertionError("unreachable")
+
+
+def origin(command: Command) -> tuple[str | None, str, int | None]:
+    """Actor, request and context, as every event's parameters."""
+    user = command.caller.user
+    return (None if user is None else str(user), str(command.request), command.context)

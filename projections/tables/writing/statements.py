@@ -1,0 +1,272 @@
+"""The statements that write one collection: composed once per set of columns, kept as text.
+
+Texts depend on the collection and the columns only, never on values, so PostgreSQL's prepared statements are
+shared by all writes of one form. Values are bound as texts; the column's type reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from domain.items.shape import Shape, WritableField
+from projections.sql import load
+from projections.tables.writing.conditions import Condition
+from projections.tables.writing.naming import (
+    AND,
+    COMMA,
+    NULL,
+    joined,
+    key_text,
+    literal,
+    name,
+    rendered,
+    table_of,
+    trusted,
+)
+
+_ONE = load("writing/one")
+_MANY = load("writing/many")
+_ROW = sql.Identifier("acta row")
+_NEW = sql.Identifier("row_new")
+_TEXTS = frozenset({"text", "character varying", "character", "bpchar", "citext", "name"})
+_KEPT = 500
+
+Cached = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The columns of many rows at once: all that any row has, and which of them not every row has."""
+
+    columns: tuple[str, ...]
+    partial: frozenset[str] = frozenset()
+
+
+@dataclass
+class Statements:
+    """The statements of one collection at one version of the model."""
+
+    shape: Shape
+    _cache: dict[Cached, bytes] = field(default_factory=dict)
+
+    def create_one(self, columns: tuple[str, ...]) -> bytes:
+        """Parameters: the columns' values, then those of the event."""
+        return self._kept(("create", columns), lambda: self._create_one(columns))
+
+    def update_one(self, columns: tuple[str, ...], condition: Condition | None = None) -> bytes:
+        """Parameters: the columns' values, the key's columns, the condition's, the event's."""
+        return self._kept(("update", columns, condition), lambda: self._update_one(columns, condition))
+
+    def touch_one(self, condition: Condition | None = None) -> bytes:
+        """Parameters: the key's columns, the condition's, the event's."""
+        return self._kept(("touch", condition), lambda: self._one("touch", found=self._found(condition)))
+
+    def delete_one(self, condition: Condition | None = None) -> bytes:
+        """Parameters: the key's columns, the condition's, the event's."""
+        return self._kept(("delete", condition), lambda: self._one("delete", found=self._found(condition)))
+
+    def create_many(self, mixed: Mixed, ending: str) -> bytes:
+        """Parameters: the rows as JSON, then what the ending needs."""
+        return self._kept(("creates", mixed, ending), lambda: self._create_many(mixed, ending))
+
+    def update_many(self, mixed: Mixed, ending: str, condition: Condition | None = None) -> bytes:
+        """Parameters: the rows as JSON, the condition's, then what the ending needs."""
+        return self._kept(("updates", mixed, ending, condition), lambda: self._update_many(mixed, ending, condition))
+
+    def delete_many(self, ending: str, condition: Condition | None = None) -> bytes:
+        """Parameters: the keys as JSON, the condition's, then what the ending needs."""
+        return self._kept(
+            ("deletes", ending, condition), lambda: self._keyed_many("delete", "item.deleted", ending, condition)
+        )
+
+    def touch_many(self, ending: str, condition: Condition | None = None) -> bytes:
+        """Parameters: as of ``delete_many``."""
+        return self._kept(
+            ("touches", ending, condition), lambda: self._keyed_many("touch", "item.updated", ending, condition)
+        )
+
+    def _kept(self, key: Cached, make: Callable[[], bytes]) -> bytes:
+        statement = self._cache.get(key)
+        if statement is None:
+            if len(self._cache) >= _KEPT:
+                # Rules of many callers make many conditions; the oldest go.
+                self._cache.pop(next(iter(self._cache)))
+            statement = self._cache[key] = make()
+        return statement
+
+    # --- one row
+
+    def _one(self, form: str, **parts: sql.Composable) -> bytes:
+        given: dict[str, sql.Composable] = {
+            "table": table_of(self.shape),
+            "collection": literal(self.shape.name),
+            "key": key_text(self.shape, _ROW),
+            "after": NULL,
+        }
+        return rendered(_ONE[form].format(**{**given, **parts}))
+
+    def _create_one(self, columns: Sequence[str]) -> bytes:
+        if columns:
+            values = sql.SQL("({}) VALUES ({})").format(
+                joined([name(column) for column in columns]), joined([sql.SQL("%s")] * len(columns))
+            )
+        else:
+            values = sql.Composed([sql.SQL("DEFAULT VALUES")])
+        return self._one("create", values=values, after=self._jump(columns))
+
+    def _update_one(self, columns: Sequence[str], condition: Condition | None) -> bytes:
+        changes = [sql.SQL("{} = %s").format(name(column)) for column in columns]
+        return self._one(
+            "update", changes=joined(changes), found=self._found(condition), payload=_object(_ROW, columns)
+        )
+
+    def _found(self, condition: Condition | None) -> sql.Composable:
+        parts: list[sql.Composable] = [
+            sql.SQL("t.{} = %s").format(name(entry.column.name)) for entry in self.shape.key
+        ]
+        if condition is not None:
+            parts.append(condition.clause)
+        return joined(parts, AND)
+
+    def _jump(self, columns: Sequence[str]) -> sql.Composable:
+        """Move the key's sequence to the highest explicit key, so that the next generated one is free."""
+        sequence = self.shape.sequence
+        if sequence is None or self.shape.key[0].column.name not in columns:
+            return NULL
+        return sql.SQL(
+            "(SELECT setval({sequence}::regclass, max(k.{key})) FROM \"acta row\" AS k"
+            " HAVING max(k.{key}) >= coalesce(pg_sequence_last_value({sequence}::regclass), 1))"
+        ).format(sequence=literal(sequence), key=name(self.shape.key[0].column.name))
+
+    # --- many rows
+
+    def _create_many(self, mixed: Mixed, ending: str) -> bytes:
+        values = [self._value(place, column, mixed) for place, column in enumerate(mixed.columns)]
+        head = _MANY["create"].format(
+            table=table_of(self.shape),
+            columns=joined([name(column) for column in mixed.columns]),
+            values=joined(values),
+            recordset=_recordset(mixed),
+            key=key_text(self.shape, _ROW),
+        )
+        return self._ended(head, ending, "item.created", self._jump(mixed.columns))
+
+    def _value(self, place: int, column: str, mixed: Mixed) -> sql.Composable:
+        entry = self.shape.writables[column]
+        given = _cast(entry, place)
+        default = _default(entry)
+        if column not in mixed.partial or default is None:
+            return given
+        return sql.SQL("CASE WHEN v.{} THEN {} ELSE {} END").format(name(f"p{place}"), given, default)
+
+    def _update_many(self, mixed: Mixed, ending: str, condition: Condition | None) -> bytes:
+        changes: list[sql.Composable] = []
+        for place, column in enumerate(mixed.columns):
+            value: sql.Composable = _cast(self.shape.writables[column], place)
+            if column in mixed.partial:
+                value = sql.SQL("CASE WHEN v.{} THEN {} ELSE t.{} END").format(name(f"p{place}"), value, name(column))
+            changes.append(sql.SQL("{} = {}").format(name(column), value))
+        head = _MANY["update"].format(
+            table=table_of(self.shape),
+            recordset=COMMA.join([_recordset(mixed), self._keys_recordset()]),
+            found=self._found_given(condition),
+            order=self._order(),
+            changes=joined(changes),
+            same=self._same(),
+            key=key_text(self.shape, _NEW),
+            payload=self._changed(mixed),
+        )
+        return self._ended(head, ending, "item.updated")
+
+    def _changed(self, mixed: Mixed) -> sql.Composable:
+        """The submitted columns after the write; with triggers or generated columns also what they changed."""
+        if self.exact and not mixed.partial:
+            return _object(_NEW, mixed.columns)
+        computed = sql.SQL(" OR c.value IS DISTINCT FROM to_jsonb(row_old) -> c.key") if not self.exact else sql.SQL("")
+        return sql.SQL(
+            "coalesce((SELECT jsonb_object_agg(c.key, c.value) FROM jsonb_each(to_jsonb(row_new)) AS c"
+            " WHERE c.key = ANY (fields){}), '{{}}'::jsonb)"
+        ).format(computed)
+
+    @property
+    def exact(self) -> bool:
+        """Whether an update changes the submitted columns and no others."""
+        collection = self.shape.collection
+        return not collection.triggers and not any(column.generated for column in collection.columns.values())
+
+    def _keyed_many(self, form: str, topic: str, ending: str, condition: Condition | None) -> bytes:
+        head = _MANY[form].format(
+            table=table_of(self.shape),
+            recordset=COMMA.join([sql.SQL("n int"), self._keys_recordset()]),
+            found=self._found_given(condition),
+            order=self._order(),
+            same=self._same(),
+            key=key_text(self.shape, _NEW),
+        )
+        return self._ended(head, ending, topic)
+
+    def _ended(self, head: sql.Composable, ending: str, topic: str, after: sql.Composable = NULL) -> bytes:
+        tail = _MANY[ending].format(topic=literal(topic), collection=literal(self.shape.name), after=after)
+        return rendered(head + sql.SQL("\n") + tail)
+
+    def _keys_recordset(self) -> sql.Composable:
+        return joined([sql.SQL("{} text").format(name(f"k{place}")) for place in range(len(self.shape.key))])
+
+    def _found_given(self, condition: Condition | None) -> sql.Composable:
+        parts: list[sql.Composable] = [
+            sql.SQL("t.{} = v.{}::{}").format(
+                name(entry.column.name), name(f"k{place}"), trusted(entry.column.sql_type)
+            )
+            for place, entry in enumerate(self.shape.key)
+        ]
+        if condition is not None:
+            parts.append(condition.clause)
+        return joined(parts, AND)
+
+    def _same(self) -> sql.Composable:
+        columns = [name(entry.column.name) for entry in self.shape.key]
+        return joined([sql.SQL("t.{0} = (v.row_old).{0}").format(column) for column in columns], AND)
+
+    def _order(self) -> sql.Composable:
+        return joined([sql.SQL("t.{}").format(name(entry.column.name)) for entry in self.shape.key])
+
+
+def _recordset(mixed: Mixed) -> sql.Composed:
+    parts: list[sql.Composable] = [sql.SQL("n int"), sql.SQL("fields text[]")]
+    for place, column in enumerate(mixed.columns):
+        parts.append(sql.SQL("{} text").format(name(f"c{place}")))
+        if column in mixed.partial:
+            parts.append(sql.SQL("{} boolean").format(name(f"p{place}")))
+    return joined(parts)
+
+
+def _cast(entry: WritableField, place: int) -> sql.Composable:
+    """A text of the recordset as the column's type.
+
+    Text types get no cast: an explicit one would cut too long values off, the assignment refuses them.
+    """
+    column = name(f"c{place}")
+    if entry.column.base_type in _TEXTS:
+        return sql.SQL("v.{}").format(column)
+    return sql.SQL("v.{}::{}").format(column, trusted(entry.column.sql_type))
+
+
+def _default(entry: WritableField) -> sql.Composable | None:
+    if entry.column.identity and entry.column.sequence:
+        return sql.SQL("nextval({}::regclass)").format(literal(entry.column.sequence))
+    return trusted(entry.column.default) if entry.column.default is not None else None
+
+
+def _object(row: sql.Composable, columns: Sequence[str]) -> sql.Composable:
+    """A JSON object of some columns; calls are nested in pieces, for a function takes at most 100 arguments."""
+    pieces = [columns[start : start + 40] for start in range(0, len(columns), 40)]
+    objects = [
+        sql.SQL("jsonb_build_object({})").format(
+            joined([sql.SQL("{}, ({}).{}").format(literal(column), row, name(column)) for column in piece])
+        )
+        for piece in pieces
+    ]
+    return joined(objects, sql.SQL(" || "))
