@@ -41,7 +41,9 @@ async def update_fields(request: web.Request) -> web.Response:
     """PATCH /fields/:collection: an array, one after another."""
     command, body = await _write(request)
     name = request.match_info["collection"]
-    return data(await request.app[SCHEMA].update_fields(command, name, body, concurrently=concurrently(request)))
+    return data(
+        await request.app[SCHEMA].update_fields(command, name, body, concurrently=concurrently(request))
+    )
 
 
 async def update_field(request: web.Request) -> web.Response:
@@ -49,7 +51,9 @@ async def update_field(request: web.Request) -> web.Response:
     command, body = await _write(request)
     collection, field = _place(request)
     service = request.app[SCHEMA]
-    return data(await service.update_field(command, collection, field, body, concurrently=concurrently(request)))
+    return data(
+        await service.update_field(command, collection, field, body, concurrently=concurrently(request))
+    )
 
 
 async def delete_field(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Requests for new collections, fields and relations, parsed: what is to be made, without looking at what is there.
+"""Requests for new collections, fields and relations, parsed without looking at what is there.
 
 A draft is complete: whatever the contract fills in (a primary key, positions, a special) stands in it.
 """
@@ -46,7 +46,7 @@ class ColumnDraft:
 
 @dataclass(frozen=True, slots=True)
 class FieldDraft:
-    """A field to be added: a column, a metadata row, or both. ``meta`` None means no row; its ``sort`` may be unset."""
+    """A field to be added: a column, a metadata row (``meta`` not None; ``sort`` may be unset), or both."""
 
     name: str
     type: str | None
@@ -102,7 +102,7 @@ def collection_draft(body: Any) -> CollectionDraft:
 
 
 def field_draft(body: Any, *, strict: bool = True) -> FieldDraft:
-    """What a body of ``POST /fields/:collection`` (``strict``) or an entry of a collection's ``fields`` asks for.
+    """What a body of ``POST /fields/:collection`` or (not ``strict``) an entry of a new collection asks for.
 
     Raises:
         InvalidPayload: for unknown members, a bad name, a bad type or a member of a wrong kind.
@@ -263,7 +263,9 @@ def _sorted(drafts: list[FieldDraft]) -> list[FieldDraft]:
             group = draft.meta.get("group")
             counts[group] += 1
             if draft.meta.get("sort") is None:
-                draft = replace(draft, meta={"sort": counts[group], **_without(draft.meta, "sort")})
+                meta = {"sort": counts[group], **_without(draft.meta, "sort")}
+                found.append(replace(draft, meta=meta))
+                continue
         found.append(draft)
     return found
 
@@ -302,4 +304,3 @@ def _whole(schema: Mapping[str, Any], name: str) -> int | None:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-

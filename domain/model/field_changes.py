@@ -67,7 +67,9 @@ def _same_nature(entry: Field, kind: str | None, schema: Mapping[str, Any] | Non
         raise InvalidPayload(f'"{entry.name}" has a column, and can\'t become an alias')
 
 
-def _differences(owner: Collection, entry: Field, kind: str | None, schema: Mapping[str, Any]) -> ColumnChanges:
+def _differences(
+    owner: Collection, entry: Field, kind: str | None, schema: Mapping[str, Any]
+) -> ColumnChanges:
     column = entry.column
     assert column is not None
     current = wire_column(column, entry, owner)
@@ -113,7 +115,12 @@ def _type_change(
 
 def _kept_default(entry: Field, kind: str | None, schema: Mapping[str, Any]) -> Default | None:
     column = entry.column
-    if column is None or column.default is None or "default_value" in schema or column.default.startswith("nextval("):
+    if (
+        column is None
+        or column.default is None
+        or "default_value" in schema
+        or column.default.startswith("nextval(")
+    ):
         return None
     return default_of(kind or entry.schema_type, default_value(column.default, entry.schema_type))
 

@@ -1,4 +1,4 @@
-"""The metadata rows of collections, fields and relations: their members, in order, and how a request's become a row's.
+"""The metadata rows of collections, fields and relations: their members in order, made from a request's.
 
 Values are otherwise left to the columns of the metadata tables: what those can't hold is refused there, so
 that there is one place that knows each type.
@@ -90,9 +90,7 @@ def row_values(members: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str
         InvalidPayload: for JSON text that isn't JSON.
     """
     return {
-        name: _stored(name, value)
-        for name, value in members.items()
-        if name in known and name not in _KEYS
+        name: _stored(name, value) for name, value in members.items() if name in known and name not in _KEYS
     }
 
 

@@ -1,7 +1,7 @@
 """Names: which ones a collection or field may have, and what constraints and indexes are called.
 
-Constraint names are part of the contract: clients find ``<table>_<column>_foreign`` in relations, and an index
-or a unique constraint is dropped again by the name it was made with.
+Constraint names are part of the contract: clients find ``<table>_<column>_foreign`` in relations, and an
+index or a unique constraint is dropped again by the name it was made with.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The model as ``/collections``, ``/fields`` and ``/relations`` answer it: exact members, exact order.
 
-What is in schema ``acta`` shows as being in ``home``, the first of the user's schemas: clients know one schema.
+What is in schema ``acta`` shows as being in ``home``, the first of the user's schemas.
 """
 
 from __future__ import annotations

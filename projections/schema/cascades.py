@@ -27,7 +27,9 @@ async def relations_of_collection(work: Work, gone: Collection) -> None:
         elif relation.related == gone.name:
             # Without a constraint, or the table could not have been dropped.
             await delete_field(work, relation.collection, relation.field)
-        elif relation.meta and relation.meta.id and gone.name in (relation.meta.one_allowed_collections or ()):
+        elif (
+            relation.meta and relation.meta.id and gone.name in (relation.meta.one_allowed_collections or ())
+        ):
             left = [name for name in relation.meta.one_allowed_collections or () if name != gone.name]
             await work.update(
                 RELATIONS, {"id": relation.meta.id}, {"one_allowed_collections": ",".join(left)}, silent=True
@@ -42,20 +44,26 @@ async def forget_relation(work: Work, relation: Relation, gone: str) -> None:
     )
     if meta is None or meta.system:
         return
-    await work.delete(RELATIONS, {"many_collection": relation.collection, "many_field": relation.field}, silent=True)
+    await work.delete(
+        RELATIONS, {"many_collection": relation.collection, "many_field": relation.field}, silent=True
+    )
     one, alias = relation.related, meta.one_field
     if one and alias and one != gone:
         target = work.model.collection(one)
         entry = target.fields.get(alias) if target else None
         if entry is not None and entry.alias and not entry.system:
             await forget_field_row(work, entry)
-            await work.record(FieldDeleted, one, field=alias, old={"field": alias, "meta": entry.meta, "ddl": None})
+            await work.record(
+                FieldDeleted, one, field=alias, old={"field": alias, "meta": entry.meta, "ddl": None}
+            )
 
 
 async def forget_field_row(work: Work, entry: Field) -> None:
     """The metadata row of a field, and the rows of its collection that name it."""
     await work.delete(FIELDS, {"collection": entry.collection, "field": entry.name})
-    await work.update(FIELDS, {"collection": entry.collection, "group": entry.name}, {"group": None}, silent=True)
+    await work.update(
+        FIELDS, {"collection": entry.collection, "group": entry.name}, {"group": None}, silent=True
+    )
     await duplication_paths(work, lambda owner, name: (owner, name) == (entry.collection, entry.name))
     for member in ("sort_field", "archive_field"):
         where = {"collection": entry.collection, member: entry.name}
@@ -68,12 +76,14 @@ async def forget_field_row(work: Work, entry: Field) -> None:
 
 
 async def duplication_paths(work: Work, goes: Goes) -> None:
-    """Take the paths through fields that go out of ``item_duplication_fields``; an emptied list becomes null."""
+    """Take paths through fields that go out of ``item_duplication_fields``; an emptied list becomes null."""
     for entry in work.model.collections.values():
         paths = (entry.meta or {}).get("item_duplication_fields")
         if entry.system or not isinstance(paths, list):
             continue
-        left = [path for path in paths if not any(goes(*step) for step in _steps(work.model, entry.name, path))]
+        left = [
+            path for path in paths if not any(goes(*step) for step in _steps(work.model, entry.name, path))
+        ]
         if left != paths:
             values = {"item_duplication_fields": left or None}
             await work.update(COLLECTIONS, {"collection": entry.name}, values, silent=True)

@@ -33,13 +33,19 @@ _EXPRESSIONS: dict[str, LiteralString] = {
 }
 
 
-def create_table(schema: str, table: str, columns: Sequence[ColumnDraft], *, indexes: bool = True) -> list[Statement]:
+def create_table(
+    schema: str, table: str, columns: Sequence[ColumnDraft], *, indexes: bool = True
+) -> list[Statement]:
     """A new table with its key, unique constraints and (unless made concurrently later) indexes."""
     clauses = [column_clause(column) for column in columns]
     clauses += [
-        sql.SQL("PRIMARY KEY ({})").format(sql.Identifier(column.name)) for column in columns if column.primary_key
+        sql.SQL("PRIMARY KEY ({})").format(sql.Identifier(column.name))
+        for column in columns
+        if column.primary_key
     ]
-    create = sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(schema, table), sql.SQL(", ").join(clauses))
+    create = sql.SQL("CREATE TABLE {} ({})").format(
+        sql.Identifier(schema, table), sql.SQL(", ").join(clauses)
+    )
     found = [create]
     if indexes:
         for column in columns:
@@ -96,7 +102,7 @@ def create_index(schema: str, table: str, column: str) -> Statement:
 
 
 def create_index_concurrently(schema: str, table: str, column: str, *, unique: bool) -> Statement:
-    """An index made without blocking writers: an index only, also where it is unique. Not inside a transaction."""
+    """An index made without blocking writers, and outside transactions; a unique one is no constraint."""
     return sql.SQL("CREATE {} CONCURRENTLY {} ON {} ({})").format(
         sql.SQL("UNIQUE INDEX" if unique else "INDEX"),
         _conventional(table, column, "unique" if unique else "index"),
@@ -114,7 +120,9 @@ def drop_index(schema: str, name: str, *, concurrently: bool = False) -> Stateme
 
 def drop_constraint(schema: str, table: str, name: str) -> Statement:
     """Remove a constraint."""
-    return sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(sql.Identifier(schema, table), sql.Identifier(name))
+    return sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
+        sql.Identifier(schema, table), sql.Identifier(name)
+    )
 
 
 def drop_table(schema: str, table: str) -> Statement:
@@ -124,7 +132,9 @@ def drop_table(schema: str, table: str) -> Statement:
 
 def drop_column(schema: str, table: str, column: str) -> Statement:
     """Remove a column with its constraints and indexes."""
-    return sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(sql.Identifier(schema, table), sql.Identifier(column))
+    return sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(
+        sql.Identifier(schema, table), sql.Identifier(column)
+    )
 
 
 def retype(schema: str, table: str, column: str, declared: ColumnType) -> Statement:
@@ -136,7 +146,9 @@ def retype(schema: str, table: str, column: str, declared: ColumnType) -> Statem
 
 def set_default(schema: str, table: str, column: str, default: Default | None) -> Statement:
     """Another default, or none."""
-    head = sql.SQL("ALTER TABLE {} ALTER COLUMN {}").format(sql.Identifier(schema, table), sql.Identifier(column))
+    head = sql.SQL("ALTER TABLE {} ALTER COLUMN {}").format(
+        sql.Identifier(schema, table), sql.Identifier(column)
+    )
     if default is None:
         return sql.SQL("{} DROP DEFAULT").format(head)
     return sql.SQL("{} SET DEFAULT {}").format(head, default_expression(default))
@@ -188,7 +200,8 @@ def type_name(declared: ColumnType) -> sql.Composable:
     if not declared.arguments:
         return sql.SQL(declared.name)
     arguments: Iterable[sql.Composable] = (
-        sql.Literal(entry) if isinstance(entry, int) else sql.Identifier(entry) for entry in declared.arguments
+        sql.Literal(entry) if isinstance(entry, int) else sql.Identifier(entry)
+        for entry in declared.arguments
     )
     return sql.SQL("{}({})").format(sql.SQL(declared.name), sql.SQL(", ").join(arguments))
 

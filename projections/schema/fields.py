@@ -45,7 +45,11 @@ async def create_field(work: Work, collection: str, draft: FieldDraft) -> None:
             meta = {"sort": _next_position(owner, meta.get("group")), **_without(meta, "sort")}
         await insert_field_row(work, collection, draft.name, meta)
     await work.record(
-        FieldCreated, collection, field=draft.name, new=await definition(work, owner, draft.name), filled=filled
+        FieldCreated,
+        collection,
+        field=draft.name,
+        new=await definition(work, owner, draft.name),
+        filled=filled,
     )
 
 
@@ -92,7 +96,7 @@ async def _alter(work: Work, owner: Collection, entry: Field, changes: ColumnCha
     if changes.type is not None:
         await complete_log(work, owner, name)
         if changes.keep_default is not None:
-            # PostgreSQL would try to cast the default's expression, which fails where the values' cast does not.
+            # PostgreSQL would cast the default's expression implicitly, which fails where ours does not.
             await work.run(ddl.set_default(*place, name, None))
         await work.run(ddl.retype(*place, name, changes.type))
         if changes.keep_default is not None:
@@ -126,7 +130,9 @@ async def _alter_indexes(work: Work, owner: Collection, name: str, changes: Colu
 async def _constraint(work: Work, owner: Collection, name: str) -> str:
     """The unique constraint on a column: by its conventional name, else the one that is there."""
     found = await work.definition(owner.schema, owner.table)
-    names = [one["name"] for one in (found or {})["constraints"] if one["kind"] == "u" and one["columns"] == [name]]
+    names = [
+        one["name"] for one in (found or {})["constraints"] if one["kind"] == "u" and one["columns"] == [name]
+    ]
     conventional = constraint_name(owner.table, name, "unique")
     return conventional if conventional in names or not names else str(names[0])
 
@@ -158,13 +164,19 @@ async def delete_field(work: Work, collection: str, name: str) -> None:
     if entry.system:
         raise Forbidden()
     if name in owner.primary_key:
-        raise InvalidPayload(f'"{name}" is the primary key of collection "{collection}" and can\'t be removed')
+        raise InvalidPayload(
+            f'"{name}" is the primary key of collection "{collection}" and can\'t be removed'
+        )
     work.about = (collection, name)
     old = await definition(work, owner, name)
     for relation in work.model.relations:
         if (relation.collection, relation.field) == (collection, name):
             await cascades.forget_relation(work, relation, "")
-        elif relation.meta and relation.meta.id and (relation.related, relation.one_field) == (collection, name):
+        elif (
+            relation.meta
+            and relation.meta.id
+            and (relation.related, relation.one_field) == (collection, name)
+        ):
             await work.update(cascades.RELATIONS, {"id": relation.meta.id}, {"one_field": None}, silent=True)
     if entry.column is not None:
         await complete_log(work, owner, name)

@@ -41,7 +41,9 @@ def refusal(error: errors.Error, collection: str = "", field: str | None = None)
 
 def _metadata_refusal(error: errors.Error, table: str) -> ActaError:
     column = error.diag.column_name or (error.diag.constraint_name or "").removeprefix(f"{table}_")
-    column = column.removesuffix("_foreign").removesuffix("_fkey").removesuffix("_unique").removesuffix("_pkey")
+    column = (
+        column.removesuffix("_foreign").removesuffix("_fkey").removesuffix("_unique").removesuffix("_pkey")
+    )
     if isinstance(error, errors.ForeignKeyViolation):
         return InvalidForeignKey(table, column, value=_quoted_value(error))
     if isinstance(error, errors.UniqueViolation):

@@ -56,7 +56,9 @@ def _check(model: Model, draft: RelationDraft) -> Collection:
     if draft.related is not None and draft.related not in model.collections:
         raise InvalidPayload(f'Collection "{draft.related}" doesn\'t exist')
     if find_relation(model, draft.collection, draft.field) is not None:
-        raise InvalidPayload(f'Field "{draft.field}" in collection "{draft.collection}" already has a relation')
+        raise InvalidPayload(
+            f'Field "{draft.field}" in collection "{draft.collection}" already has a relation'
+        )
     if draft.related is not None and entry.column is None:
         raise InvalidPayload(f'Field "{draft.field}" in collection "{draft.collection}" has no column')
     return owner
@@ -78,8 +80,8 @@ def _foreign_key(
 async def update_relation(work: Work, collection: str, field: str, body: Any) -> None:
     """Change the actions of the constraint and the metadata row.
 
-    A body that repeats ``related_collection`` is the whole definition: without ``schema`` the actions are the default
-    ones. Any other body leaves what it does not name.
+    A body that repeats ``related_collection`` is the whole definition: without ``schema`` the actions are the
+    default ones. Any other body leaves what it does not name.
 
     Raises:
         InvalidPayload: for no relation, or a built-in one.
@@ -101,7 +103,9 @@ async def update_relation(work: Work, collection: str, field: str, body: Any) ->
     await _changed(work, RelationUpdated, collection, field, old)
 
 
-async def _update_constraint(work: Work, owner: Collection, relation: Relation, body: Mapping[str, Any]) -> None:
+async def _update_constraint(
+    work: Work, owner: Collection, relation: Relation, body: Mapping[str, Any]
+) -> None:
     key = relation.constraint
     if relation.related is None or relation.related not in work.model.collections:
         return

@@ -48,7 +48,9 @@ class SchemaService:
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
-    async def work(self, command: Command, *, concurrently: bool = False, dry: bool = False) -> AsyncIterator[Work]:
+    async def work(
+        self, command: Command, *, concurrently: bool = False, dry: bool = False
+    ) -> AsyncIterator[Work]:
         """One transaction of schema steps; the model is current again when the block has ended.
 
         A ``dry`` one is rolled back in the end, and the ``statements`` it ran are what it was for.
@@ -77,7 +79,9 @@ class SchemaService:
         try:
             async with self._database.transaction() as connection:
                 await connection.execute(_STATEMENTS["take_turn"], {"key": _LOCK_KEY})
-                await connection.execute(_STATEMENTS["limit_waiting"], {"milliseconds": str(self._lock_timeout)})
+                await connection.execute(
+                    _STATEMENTS["limit_waiting"], {"milliseconds": str(self._lock_timeout)}
+                )
                 model = await self._store.preview(connection)
                 work = Work(connection, command, self._store, model, self._home, concurrently=concurrently)
                 yield work
@@ -102,7 +106,9 @@ class SchemaService:
 
     # Collections
 
-    async def create_collections(self, command: Command, body: Any, *, concurrently: bool = False) -> Object | list[Object]:
+    async def create_collections(
+        self, command: Command, body: Any, *, concurrently: bool = False
+    ) -> Object | list[Object]:
         """POST /collections: one, or several in one transaction."""
         _administrators(command)
         drafts = [collection_draft(entry) for entry in (body if isinstance(body, list) else [body])]
@@ -143,7 +149,9 @@ class SchemaService:
 
     # Fields
 
-    async def create_field(self, command: Command, collection: str, body: Any, *, concurrently: bool = False) -> Object | None:
+    async def create_field(
+        self, command: Command, collection: str, body: Any, *, concurrently: bool = False
+    ) -> Object | None:
         """POST /fields/:collection; None when nothing was asked for."""
         _administrators(command)
         fields.known_in(self._store.current, collection)
@@ -241,4 +249,3 @@ def _there(found: Found | None) -> Found:
     if found is None:
         raise Forbidden()
     return found
-

@@ -1,4 +1,4 @@
-"""One schema command at work: its transaction, the model as the transaction sees it, its rows and its events."""
+"""One schema command at work: its transaction, the model as it sees it, its rows and its events."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from domain.model.drafts import ColumnDraft
 from domain.model.naming import constraint_name
 from domain.model.schema import Model
 from projections.database import Connection
-from projections.sql import load
 from projections.log.append import append
 from projections.schema import ddl
 from projections.schema.definitions import Definition, table_definition
+from projections.sql import load
 from projections.tables.store import ModelStore
 
 _STATEMENTS = load("schema/rows")
@@ -38,11 +38,11 @@ class Later:
 
 @dataclass(slots=True)
 class Work:
-    """What the steps of one command share. ``statements`` collects the DDL as it ran, for dry runs and the log.
+    """What the steps of one command share.
 
     ``model`` is the one the transaction sees as of the last `reload`, ``home`` the schema new tables go to,
-    ``about`` what the running step is about, to attribute errors. ``later`` are statements that must not run in
-    a transaction: indexes made concurrently, after the commit.
+    ``about`` what the running step is about, to attribute errors. ``statements`` collects the DDL as it ran.
+    ``later`` are statements that must not run in a transaction: indexes made concurrently.
     """
 
     connection: Connection
@@ -98,9 +98,14 @@ class Work:
         await append(self.connection, [event])
 
     async def insert(
-        self, collection: str, values: Mapping[str, Any], *, fields: list[str] | None = None, silent: bool = False
+        self,
+        collection: str,
+        values: Mapping[str, Any],
+        *,
+        fields: list[str] | None = None,
+        silent: bool = False,
     ) -> str:
-        """A new row of a metadata table; ``fields`` are the submitted members, for revisions. Returns its key."""
+        """A new row of a metadata table; ``fields`` are the members revisions show. Returns its key."""
         names = [name for name, value in values.items() if value is not None or name in (fields or ())]
         query = _STATEMENTS["insert"].format(**_names(collection), columns=_columns(names))
         noted = {"fields": list(values) if fields is None else fields, **_silent(silent)}
@@ -131,7 +136,9 @@ class Work:
     async def delete(self, collection: str, where: Mapping[str, Any], *, silent: bool = False) -> list[str]:
         """Remove the rows whose columns have these values. Returns their keys."""
         query = _STATEMENTS["delete"].format(**_names(collection), condition=_condition(where))
-        return await self._keys(query, _bound(where) | {"collection": collection} | self._origin(_silent(silent)))
+        return await self._keys(
+            query, _bound(where) | {"collection": collection} | self._origin(_silent(silent))
+        )
 
     async def rows(self, collection: str, where: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows whose columns have these values, as stored."""
@@ -170,7 +177,8 @@ def _columns(names: list[str]) -> sql.Composable:
 
 def _condition(where: Mapping[str, Any]) -> sql.Composable:
     parts = [
-        sql.SQL("target.{} = {}").format(sql.Identifier(name), sql.Placeholder(f"where_{name}")) for name in where
+        sql.SQL("target.{} = {}").format(sql.Identifier(name), sql.Placeholder(f"where_{name}"))
+        for name in where
     ]
     return sql.SQL(" AND ").join(parts)
 
