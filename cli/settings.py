@@ -69,14 +69,15 @@ def with_secret(settings: Settings) -> Settings:
     """Settings with a SECRET: the one given, else one made at the first start and kept in ACTA_DATA_DIR."""
     if settings.auth.secret is not None:
         return settings
-    path = Path(settings.database.data_dir) / "secret"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(secrets.token_urlsafe(48))
-        unfinished.rename(path)
-    auth = settings.auth.model_copy(update={"secret": SecretStr(path.read_text())})
+    auth = settings.auth.model_copy(update={"secret": _kept(settings, "secret", 48)})
+    return settings.model_copy(update={"auth": auth})
+
+
+def with_admin_token(settings: Settings) -> Settings:
+    """Settings with an ADMIN_TOKEN: the one given, else one made once and kept in ACTA_DATA_DIR."""
+    if settings.auth.admin_token is not None:
+        return settings
+    auth = settings.auth.model_copy(update={"admin_token": _kept(settings, "admin-token", 24)})
     return settings.model_copy(update={"auth": auth})
 
 
@@ -95,6 +96,17 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "PORT": settings.server.port,
     }
     return {**os.environ, **{name: _plain(value) for name, value in resolved.items() if value is not None}}
+
+
+def _kept(settings: Settings, name: str, length: int) -> SecretStr:
+    path = Path(settings.database.data_dir) / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(secrets.token_urlsafe(length))
+        unfinished.rename(path)
+    return SecretStr(path.read_text())
 
 
 def _dotenv(path: Path) -> dict[str, str]:

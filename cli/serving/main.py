@@ -7,11 +7,14 @@ import asyncio
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from cli.console import EXIT_FAILURE, say
 from cli.postgres.server import EmbeddedServer, PostgresError
+from cli.serving.boot import boot
 from cli.serving.children import Child
+from cli.serving.demo import DemoError, make_demo
 from cli.serving.http import serve, stop_on_signals
 from cli.settings import child_environment
 from domain.settings import ServerSettings, Settings
@@ -20,21 +23,38 @@ FOLLOWER_PATIENCE_SECONDS = 30.0
 WATCH_SECONDS = 1.0
 POLL_SECONDS = 0.05
 
+Part = Coroutine[Any, Any, int]
 
-async def run(settings: Settings, embedded: EmbeddedServer | None, *, workers: int, followers: bool) -> int:
-    """Run all parts until a signal; returns 0, or the exit code of a part that could not start."""
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run."""
+
+    workers: int = 1
+    followers: bool = True
+    demo: bool = False
+
+
+async def run(settings: Settings, embedded: EmbeddedServer | None, plan: Plan) -> int:
+    """Run all parts until a signal; returns 0, or the exit code of a part that could not start.
+
+    Raises ServiceUnavailable when the database can't be prepared.
+    """
+    await boot(settings)
     stop = stop_on_signals()
-    parts = _here(settings, stop) if workers == 1 else _in_processes(settings, workers, stop)
-    if followers:
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    parts = [
+        _api_here(settings, stop, listening)
+        if plan.workers == 1
+        else _api_processes(settings, plan.workers, stop, listening)
+    ]
+    if plan.followers:
         child = Child("the follower process", "cli.main", child_environment(settings), ["worker"])
         parts.append(child.keep_running(stop, FOLLOWER_PATIENCE_SECONDS))
     if embedded:
         parts.append(_watch(embedded, stop))
-    codes = await asyncio.gather(*(_ending_all(part, stop) for part in parts))
-    return max(codes)
-
-
-Part = Coroutine[Any, Any, int]
+    parts.append(_greet(settings, stop, listening, demo=plan.demo))
+    return max(await asyncio.gather(*(_ending_all(part, stop) for part in parts)))
 
 
 async def _ending_all(part: Part, stop: asyncio.Event) -> int:
@@ -44,48 +64,42 @@ async def _ending_all(part: Part, stop: asyncio.Event) -> int:
         stop.set()
 
 
-def _here(settings: Settings, stop: asyncio.Event) -> list[Part]:
-    async def api() -> int:
-        from api.app import create_app
+async def _api_here(settings: Settings, stop: asyncio.Event, listening: asyncio.Future[int]) -> int:
+    from api.app import create_app
 
-        try:
-            await serve(
-                create_app(settings),
-                settings.server,
-                stop,
-                ready=lambda port: _announce(settings.server, port),
-            )
-        except OSError as error:
-            return _not_listening(settings.server, error)
-        return 0
-
-    return [api()]
+    try:
+        await serve(create_app(settings), settings.server, stop, ready=listening.set_result)
+    except OSError as error:
+        return _not_listening(settings.server, error)
+    return 0
 
 
-def _in_processes(settings: Settings, workers: int, stop: asyncio.Event) -> list[Part]:
+async def _api_processes(
+    settings: Settings, workers: int, stop: asyncio.Event, listening: asyncio.Future[int]
+) -> int:
     try:
         _require_free_port(settings.server)
     except OSError as error:
-        code = _not_listening(settings.server, error)
-        return [_failed(code)]
+        return _not_listening(settings.server, error)
     environment = child_environment(settings)
     patience = settings.server.shutdown_timeout / 1000
-    children = [
-        Child(f"API process {number}", "cli.serving.api_process", environment)
-        for number in range(1, workers + 1)
-    ]
-    return [
-        _announce_when_listening(settings.server, stop),
-        *(child.keep_running(stop, patience) for child in children),
-    ]
-
-
-async def _failed(code: int) -> int:
-    return code
+    waiting = asyncio.create_task(_wait_for_listener(settings.server, listening))
+    try:
+        parts = (
+            Child(f"API process {number}", "cli.serving.api_process", environment).keep_running(
+                stop, patience
+            )
+            for number in range(1, workers + 1)
+        )
+        return max(await asyncio.gather(*(_ending_all(part, stop) for part in parts)))
+    finally:
+        waiting.cancel()
 
 
 def _require_free_port(server: ServerSettings) -> None:
     # With SO_REUSEPORT the API processes would silently share the port with another Acta.
+    if server.port == 0:
+        raise OSError("several processes need a port with a number")
     family, kind, protocol, _, address = socket.getaddrinfo(
         server.host, server.port, type=socket.SOCK_STREAM
     )[0]
@@ -99,21 +113,43 @@ def _not_listening(server: ServerSettings, error: OSError) -> int:
     return EXIT_FAILURE
 
 
-async def _announce_when_listening(server: ServerSettings, stop: asyncio.Event) -> int:
-    while not stop.is_set():
+async def _wait_for_listener(server: ServerSettings, listening: asyncio.Future[int]) -> None:
+    while not listening.done():
         with suppress(OSError):
-            _, writer = await asyncio.open_connection(server.host, server.port)
+            _, writer = await asyncio.open_connection(_near(server.host), server.port)
             writer.close()
-            _announce(server, server.port)
-            await stop.wait()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), POLL_SECONDS)
+            listening.set_result(server.port)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _greet(
+    settings: Settings, stop: asyncio.Event, listening: asyncio.Future[int], *, demo: bool
+) -> int:
+    """Once connections are accepted, say where, and with `demo` make the content and tell the token."""
+    stopped = asyncio.create_task(stop.wait())
+    events: set[asyncio.Future[Any]] = {stopped, listening}
+    await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
+    if listening.done():
+        url = f"http://{_bracketed(_near(settings.server.host))}:{listening.result()}"
+        say(f"listening on {url}")
+        token = settings.auth.admin_token
+        if demo and token:
+            try:
+                await make_demo(url, token.get_secret_value())
+                say(f"the administrator's token is {token.get_secret_value()}")
+            except (DemoError, OSError) as error:
+                say(f"no demo content: {error}")
+    await stopped
     return 0
 
 
-def _announce(server: ServerSettings, port: int) -> None:
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    say(f"listening on http://{host}:{port}")
+def _near(host: str) -> str:
+    """The address by which this machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 async def _watch(embedded: EmbeddedServer, stop: asyncio.Event) -> int:
