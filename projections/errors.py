@@ -1,8 +1,8 @@
 """The one place where an error of PostgreSQL becomes one of ours: by SQLSTATE, attributed to field and value.
 
-What a client sent wrong is a 400 that names the field; what the database can't do right now is a 503; the rest is
-an internal error. Texts of the server are read by structure only (``(columns)=(values)``, ``$3``), never by words,
-since servers speak many languages.
+What a client sent wrong is a 400 that names the field; what the database can't do right now is a 503; the
+rest is an internal error. Texts of the server are read by structure only (``(columns)=(values)``, ``$3``),
+never by words, since servers speak many languages.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _QUOTED = re.compile(r'[«„"“\'](?P<text>[^»“”"\']*)[»“”"\']')
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What was being written: the collection, the submitted payloads, the columns in the order of parameters."""
+    """What was being written: the collection, the submitted payloads, the columns in the order of
+    parameters."""
 
     model: Model
     collection: str
@@ -53,7 +54,9 @@ def translate(error: psycopg.Error, attempt: Attempt | None = None) -> ActaError
         return _of_driver(error)
     make = _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
     if make is None:
-        _log.error("the database refused a statement: %s %s", state, error.diag.message_primary, exc_info=error)
+        _log.error(
+            "the database refused a statement: %s %s", state, error.diag.message_primary, exc_info=error
+        )
         return InternalError(error.diag.message_primary or "An unexpected error occurred.")
     return make(error, attempt)
 
@@ -83,7 +86,7 @@ def _foreign_key(error: psycopg.Error, attempt: Attempt | None) -> ActaError:
     columns, values = _key_detail(error)
     own = _constrained_columns(collection, error.diag.constraint_name)
     if own and not set(columns) & set(own):
-        # A row that others refer to: the detail names the key of the row, the field is the one that refers to it.
+        # A row that others refer to: the detail names its key, the field is the one that refers to it.
         return InvalidForeignKey(place, own[0], **({"value": values[0]} if values else {}))
     field = columns[0] if columns else (own[0] if own else None)
     return InvalidForeignKey(place, field, **_value_of(field, columns, values, attempt, collection))

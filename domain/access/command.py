@@ -16,11 +16,12 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command's origin; every event it causes carries ``request``, and ``context`` (ip, user agent, origin).
+    """A command's origin; every event it causes carries ``request``, and ``context`` (ip, user agent,
+    origin).
 
-    ``notes`` are members added to the ``meta`` of every event: ``{"silent": True}`` for writes that show up in no
-    activity, ``{"revert": seq}``, ``{"version": id}``. ``session`` is the caller's own, which changes of his
-    password leave alone; it gets into no event.
+    ``notes`` are members added to the ``meta`` of every event: ``{"silent": True}`` for writes that show up
+    in no activity, ``{"revert": seq}``, ``{"version": id}``. ``session`` is the caller's own, which changes
+    of his password leave alone; it gets into no event.
     """
 
     caller: Caller

@@ -1,1 +1,2 @@
-"""What a payload may say, and what it comes to: specials, presets, validation, values, nested changes. Pure."""
+"""What a payload may say, and what it comes to: specials, presets, validation, values, nested changes.
+Pure."""

@@ -1,8 +1,8 @@
 """Whether a caller may send a payload, and whether it is valid: before anything is written.
 
-Order: a rule for the action exists, the rules' fields cover every member, presets go under the payload, then all
-of the validation (required, null, the fields' own rules, the permissions' rules), reported together. Full-access
-callers skip the first three; what they name beyond the collection's fields is left out.
+Order: a rule for the action exists, the rules' fields cover every member, presets go under the payload, then
+all of the validation (required, null, the fields' own rules, the permissions' rules), reported together.
+Full-access callers skip the first three; what they name beyond the collection's fields is left out.
 """
 
 from __future__ import annotations
@@ -53,12 +53,16 @@ def validate(
     """
     found: list[ActaError] = []
     if action == "create":
-        found += [FailedValidation(name, "required", path) for name in shape.ordered_required if name not in payload]
+        found += [
+            FailedValidation(name, "required", path) for name in shape.ordered_required if name not in payload
+        ]
     not_null = shape.not_null
     found += [
         FailedValidation(name, "nnull", path)
         for name, value in payload.items()
-        if value is None and name in not_null and not (action == "update" and name in shape.collection.primary_key)
+        if value is None
+        and name in not_null
+        and not (action == "update" and name in shape.collection.primary_key)
     ]
     for rule in shape.validations:
         found += failures(resolved(rule, command.caller), payload, path)

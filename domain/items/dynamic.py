@@ -44,7 +44,9 @@ def _values(caller: Caller) -> Mapping[tuple[str, str], Any]:
 def _with_moment(value: Any, now: datetime) -> Any:
     if isinstance(value, str):
         match = _NOW.fullmatch(value) if value.startswith("$NOW") else None
-        return value if match is None else shifted(now, match["shift"] or "").isoformat(timespec="milliseconds")
+        return (
+            value if match is None else shifted(now, match["shift"] or "").isoformat(timespec="milliseconds")
+        )
     if isinstance(value, Mapping):
         return {name: _with_moment(entry, now) for name, entry in value.items()}
     if isinstance(value, list):

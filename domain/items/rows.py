@@ -18,8 +18,8 @@ from domain.items.values import Refused
 class Row:
     """Cells to write. ``cells`` are in order of their names, so that equal sets of columns share a statement.
 
-    ``fields`` are the submitted names in the client's order; ``submitted`` holds those values the log's payload
-    does not repeat as they came.
+    ``fields`` are the submitted names in the client's order; ``submitted`` holds those values the log's
+    payload does not repeat as they came.
     """
 
     cells: dict[str, str | None]
@@ -52,8 +52,9 @@ def row_of(
 ) -> Row:
     """The row of a payload.
 
-    ``filled`` are values of specials, which win over the payload's; with ``tell_filled`` they count as submitted.
-    ``hashes`` replace the values of hashed fields. ``skip`` names members to leave out (the key on update).
+    ``filled`` are values of specials, which win over the payload's; with ``tell_filled`` they count as
+    submitted. ``hashes`` replace the values of hashed fields. ``skip`` names members to leave out (the key
+    on update).
 
     Raises:
         ActaError: for a value its column can't hold.
@@ -92,7 +93,9 @@ def cell(shape: Shape, entry: WritableField, value: Any) -> str | None:
         Forbidden: when the column is the primary key.
     """
     if not entry.writable:
-        raise InvalidPayload(f'Field "{entry.field.name}" in collection "{shape.name}" is generated and can\'t be written')
+        raise InvalidPayload(
+            f'Field "{entry.field.name}" in collection "{shape.name}" is generated and can\'t be written'
+        )
     if value is None:
         return None
     try:

@@ -1,8 +1,9 @@
 """Validation rules: a filter, evaluated on a payload instead of on rows.
 
-A member that the payload lacks meets every rule except ``_submitted``. A value of the wrong kind (null, a number
-where a rule speaks of text) fails as ``required``, whatever the rule. Comparisons are loose where the wire is:
-``5`` and ``"5"`` are the same value. An ``_or`` without a passing branch reports the failures of all its branches.
+A member that the payload lacks meets every rule except ``_submitted``. A value of the wrong kind (null, a
+number where a rule speaks of text) fails as ``required``, whatever the rule. Comparisons are loose where the
+wire is: ``5`` and ``"5"`` are the same value. An ``_or`` without a passing branch reports the failures of
+all its branches.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ _NUMERIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.
 _REQUIRED: Failure = ("required", {})
 
 
-def failures(rule: Mapping[str, Any], payload: Mapping[str, Any], path: Sequence[str] = ()) -> list[FailedValidation]:
-    """What of a rule the payload does not meet; empty when it meets all. Dynamic variables are already values."""
+def failures(
+    rule: Mapping[str, Any], payload: Mapping[str, Any], path: Sequence[str] = ()
+) -> list[FailedValidation]:
+    """What of a rule the payload does not meet; empty when it meets all. Dynamic variables are already
+    values."""
     found: list[FailedValidation] = []
     for name, condition in rule.items():
         if name == "_and":
@@ -39,7 +43,9 @@ def failures(rule: Mapping[str, Any], payload: Mapping[str, Any], path: Sequence
 
 
 def _branches(condition: Any) -> list[Mapping[str, Any]]:
-    return [branch for branch in condition if isinstance(branch, Mapping)] if isinstance(condition, list) else []
+    return (
+        [branch for branch in condition if isinstance(branch, Mapping)] if isinstance(condition, list) else []
+    )
 
 
 def _any(
@@ -54,7 +60,9 @@ def _any(
     return found
 
 
-def _field(name: str, condition: Any, payload: Mapping[str, Any], path: Sequence[str]) -> list[FailedValidation]:
+def _field(
+    name: str, condition: Any, payload: Mapping[str, Any], path: Sequence[str]
+) -> list[FailedValidation]:
     operators = condition if isinstance(condition, Mapping) else {"_eq": condition}
     function = _FUNCTION.fullmatch(name)
     member = function[2] if function else name
@@ -242,8 +250,8 @@ def _is_not_null(value: Any, wanted: Any) -> Failure | None:
 
 def _is_empty(value: Any, wanted: Any) -> Failure | None:
     if _truth(wanted):
-        return None if value == "" or value == [] else ("empty", {})
-    return ("nempty", {}) if value == "" or value == [] else None
+        return None if value in ("", []) else ("empty", {})
+    return ("nempty", {}) if value in ("", []) else None
 
 
 def _is_not_empty(value: Any, wanted: Any) -> Failure | None:

@@ -210,4 +210,3 @@ def _key_text(entry: WritableField, value: Any) -> str:
     if text is None:
         raise Forbidden()
     return text
-

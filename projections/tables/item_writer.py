@@ -6,24 +6,34 @@ A call is one command. It either happens whole, with all its events under one re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.access.command import Command
 from domain.errors import Forbidden, InvalidPayload
-from domain.items.checks import accepted, covering, deletable, permit, validate
-from domain.items.rows import Row, row_of
-from domain.items.shape import Shape
-from domain.items.specials import filled_on_create, filled_on_update
+from domain.items.checks import deletable, permit
 from domain.model import Model
 from domain.settings import Settings
 from projections.database import Connection, Database
-from projections.reading.reader import Reader
 from projections.tables.writing import flat
-from projections.tables.writing.conditions import Condition, condition_of
-from projections.tables.writing.hashing import hashes_of, hashes_of_many
+from projections.tables.writing.conditions import condition_of
+from projections.tables.writing.decisions import (
+    change,
+    changed_row,
+    complete,
+    distinct_keys,
+    named_key,
+    new_item,
+    new_row,
+    update_condition,
+    waves,
+)
+from projections.tables.writing.hashing import hashes_of
 from projections.tables.writing.session import persistently, several, single
 from projections.tables.writing.singletons import first_key
 from projections.tables.writing.tables import Table, Tables
+
+if TYPE_CHECKING:
+    from projections.reading.reader import Reader
 
 Payload = dict[str, Any]
 
@@ -79,7 +89,8 @@ class ItemWriter:
         *,
         connection: Connection | None = None,
     ) -> list[str]:
-        """A change of its own to each item, whose key stands in the payload; the keys that are there, in order."""
+        """A change of its own to each item, whose key stands in the payload; the keys that are there, in
+        order."""
         table = self._tables.of(model, collection)
         permit(table.shape, command, "update")
         self._limit(len(payloads))
@@ -96,7 +107,8 @@ class ItemWriter:
         *,
         connection: Connection | None = None,
     ) -> list[str]:
-        """Delete items, with all that the database deletes or clears along; the keys that were there, in order."""
+        """Delete items, with all that the database deletes or clears along; the keys that were there, in
+        order."""
         table = self._tables.of(model, collection)
         permit(table.shape, command, "delete")
         self._limit(len(keys))
@@ -105,7 +117,13 @@ class ItemWriter:
         return await persistently(lambda: self._delete(command, table, keys, connection), connection)
 
     async def upsert_singleton(
-        self, command: Command, model: Model, collection: str, payload: Payload, *, connection: Connection | None = None
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        payload: Payload,
+        *,
+        connection: Connection | None = None,
     ) -> str:
         """Change the one row of a singleton, or create it; its key."""
         table = self._tables.of(model, collection)
@@ -126,12 +144,9 @@ class ItemWriter:
         self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None
     ) -> list[str]:
         shape = table.shape
-        checked = [_new(shape, command, payload) for payload in payloads]
-        hashes = await hashes_of_many(shape, checked)
-        rows = [
-            row_of(shape, payload, filled=filled_on_create(shape, payload, command.caller), hashes=made)
-            for payload, made in zip(checked, hashes, strict=True)
-        ]
+        given = [new_item(shape, command, payload) for payload in payloads]
+        hashes = await hashes_of(shape, given)
+        rows = [new_row(shape, command, payload, made) for payload, made in zip(given, hashes, strict=True)]
         if len(rows) == 1:
             async with single(self._database, connection) as own:
                 return [await flat.create_one(own, command, table, rows[0], payloads[0])]
@@ -140,52 +155,64 @@ class ItemWriter:
             return await flat.create_many(own, command, table, rows, payloads)
 
     async def _update(
-        self, command: Command, table: Table, keys: Sequence[str], payload: Payload, connection: Connection | None
+        self,
+        command: Command,
+        table: Table,
+        keys: Sequence[str],
+        payload: Payload,
+        connection: Connection | None,
     ) -> list[str]:
-        shape = table.shape
-        parts = _distinct(shape, command, keys, payload)
-        given = _change(shape, command, payload)
-        row = _changed_row(shape, command, given, await hashes_of(shape, given))
-        condition = condition_of(shape, command, covering(shape, command, list(payload)))
+        shape, names = table.shape, list(payload)
+        parts = distinct_keys(shape, keys)
+        given = change(shape, command, payload)
+        row = changed_row(shape, command, given, (await hashes_of(shape, [given]))[0])
+        condition = update_condition(shape, command, names)
+        wanted = len(keys) or 1
         if not parts:
-            return []
+            return complete([], wanted, shape, command, names)
         if len(parts) == 1:
             async with single(self._database, connection) as own:
                 found = await flat.update_one(own, command, table, parts[0], row, payload, condition)
-                return _complete(found, parts, shape, command, payload)
-        many = len(parts)
+                return complete(found, wanted, shape, command, names)
         async with several(self._database, connection) as own:
-            found = await flat.update_many(own, command, table, parts, [row] * many, [payload], condition)
-            return _complete(found, parts, shape, command, payload)
+            found = await flat.update_many(
+                own, command, table, parts, [row] * len(parts), [payload], condition
+            )
+            return complete(found, wanted, shape, command, names)
 
     async def _update_each(
         self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None
     ) -> list[str]:
         shape = table.shape
-        keys = [_named_key(shape, payload) for payload in payloads]
-        checked = [_change(shape, command, payload) for payload in payloads]
-        hashes = await hashes_of_many(shape, checked)
-        rows = [_changed_row(shape, command, given, made) for given, made in zip(checked, hashes, strict=True)]
-        found: list[str] = []
+        keys = [named_key(shape, payload) for payload in payloads]
+        given = [change(shape, command, payload) for payload in payloads]
+        hashes = await hashes_of(shape, given)
+        rows = [
+            changed_row(shape, command, payload, made) for payload, made in zip(given, hashes, strict=True)
+        ]
+        # A condition depends on the fields that are changed, so of limited callers each set goes by itself.
+        labels = [None if command.rights.admin else frozenset(payload) for payload in payloads]
+        present: set[str] = set()
         async with several(self._database, connection) as own:
-            for places, condition in _groups(shape, command, keys, payloads):
+            for places in waves(keys, labels):
+                names = list(payloads[places[0]])
+                condition = update_condition(shape, command, names)
                 parts = [shape.key_texts(keys[place]) for place in places]
                 sent = [payloads[place] for place in places]
-                of_group = [rows[place] for place in places]
-                there = await flat.update_many(own, command, table, parts, of_group, sent, condition)
-                found += _complete(there, parts, shape, command, sent[0])
-        present = frozenset(found)
+                of_wave = [rows[place] for place in places]
+                found = await flat.update_many(own, command, table, parts, of_wave, sent, condition)
+                present.update(complete(found, len(places), shape, command, names))
         return [key for key in dict.fromkeys(keys) if key in present]
 
     async def _delete(
         self, command: Command, table: Table, keys: Sequence[str], connection: Connection | None
     ) -> list[str]:
         shape = table.shape
-        parts = [shape.key_texts(key) for key in dict.fromkeys(map(shape.canonical, keys))]
+        parts = distinct_keys(shape, keys)
         condition = condition_of(shape, command, deletable(shape, command))
         async with several(self._database, connection) as own:
             found = await flat.delete_many(own, command, table, parts, condition)
-            if not command.rights.admin and len(found) < len(parts):
+            if not command.rights.admin and len(found) < len(keys):
                 raise Forbidden.action("delete", shape.name)
             return found
 
@@ -193,15 +220,3 @@ class ItemWriter:
         limit = self._settings.query.max_batch_mutation
         if limit is not None and items > limit:
             raise InvalidPayload(f"Exceeded max batch mutation limit of {limit}")
-
-
-def _new(shape: Shape, command: Command, payload: Payload) -> Payload:
-    given = accepted(shape, command, "create", payload)
-    validate(shape, command, "create", given)
-    return given
-
-
-def _change(shape: Shape, command: Command, payload: Payload) -> Payload:
-    given = accepted(shape, command, "update", payload)
-    validate(shape, command, "update", given)
-    return given

@@ -81,13 +81,17 @@ def _float(value: Any) -> float:
 def decimal(precision: int | None, scale: int | None) -> Callable[[Any], str]:
     """Converter of ``numeric``, rounded to the scale as PostgreSQL does, so that the range check is exact."""
     bounded = precision is not None and scale is not None and scale >= 0
-    limit = Decimal(10) ** (precision - scale) if bounded and precision is not None and scale is not None else None
+    limit = (
+        Decimal(10) ** (precision - scale)
+        if bounded and precision is not None and scale is not None
+        else None
+    )
     step = Decimal(1).scaleb(-scale) if bounded and scale is not None else None
 
     def convert(value: Any) -> str:
         number = _decimal(value)
         if limit is not None and step is not None:
-            # Far below the step quantize would need more digits than any context has; far above it is too large.
+            # Quantizing a number so far above the step would need more digits than the context has.
             if number and number.adjusted() > _LONGEST_DIGITS:
                 raise Refused("a number", "range")
             if abs(number.quantize(step, ROUND_HALF_UP, _EXACT)) >= limit:

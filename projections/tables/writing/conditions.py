@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql
+
+from domain.access.command import Command
+from domain.access.rights import Rule
+from domain.errors import Forbidden
+from domain.items.shape import Shape
 
 
 @dataclass(frozen=True)
@@ -26,3 +32,10 @@ class Condition:
     def __hash__(self) -> int:
         """By the text alone."""
         return hash(self.text)
+
+
+def condition_of(shape: Shape, command: Command, groups: Sequence[Sequence[Rule]] | None) -> Condition | None:
+    """The condition that rows meet at least one rule of each group; None when there is nothing to meet."""
+    if groups is None:
+        return None
+    raise Forbidden.collection(shape.name)

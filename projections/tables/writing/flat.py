@@ -22,7 +22,9 @@ _NO_FIELDS = Row({}, [], {})
 Payload = Mapping[str, Any]
 
 
-async def create_one(connection: Connection, command: Command, table: Table, row: Row, payload: Payload) -> str:
+async def create_one(
+    connection: Connection, command: Command, table: Table, row: Row, payload: Payload
+) -> str:
     """Create one item; its key."""
     columns = row.columns
     attempt = Attempt(table.shape.model, table.shape.name, (payload,), columns)
@@ -34,7 +36,8 @@ async def create_one(connection: Connection, command: Command, table: Table, row
 async def create_many(
     connection: Connection, command: Command, table: Table, rows: Sequence[Row], payloads: Sequence[Payload]
 ) -> list[str]:
-    """Create items with one statement; their keys in order. A batch that mixes given and generated keys needs two."""
+    """Create items with one statement; their keys in order. A batch that mixes given and generated keys
+    needs two."""
     mixed = mixed_of(rows)
     attempt = Attempt(table.shape.model, table.shape.name, payloads)
     await reserve(connection, table, rows, mixed.partial, attempt)
@@ -97,12 +100,16 @@ async def update_many(
     payloads: Sequence[Payload],
     condition: Condition | None = None,
 ) -> list[str]:
-    """Change items, each with its own row; the keys of those that are there, in order. No key may occur twice."""
+    """Change items, each with its own row; the keys of those that are there, in order. No key may occur
+    twice."""
     attempt = Attempt(table.shape.model, table.shape.name, payloads)
     ending, meta = metas([row.meta(command.notes) for row in rows])
     mixed = mixed_of(rows)
     if mixed.columns:
-        statement, document = table.statements.update_many(mixed, ending, condition), changed_rows(rows, keys, mixed)
+        statement, document = (
+            table.statements.update_many(mixed, ending, condition),
+            changed_rows(rows, keys, mixed),
+        )
     else:
         statement, document = table.statements.touch_many(ending, condition), keyed_rows(keys)
     values = condition.values if condition else ()
@@ -119,7 +126,9 @@ async def delete_many(
 ) -> list[str]:
     """Delete items; the keys of those that were there, in order. No key may occur twice."""
     names = table.shape.collection.primary_key
-    attempt = Attempt(table.shape.model, table.shape.name, [dict(zip(names, key, strict=True)) for key in keys])
+    attempt = Attempt(
+        table.shape.model, table.shape.name, [dict(zip(names, key, strict=True)) for key in keys]
+    )
     values = condition.values if condition else ()
     meta = _NO_FIELDS.meta(command.notes).decode()
     if len(keys) == 1:
@@ -127,7 +136,9 @@ async def delete_many(
         found = await execute(connection, table.statements.delete_one(condition), parameters, attempt)
         return [item for item, _ in found]
     parameters = [keyed_rows(keys), *values, *origin(command), meta]
-    found = await execute(connection, table.statements.delete_many("with_one_meta", condition), parameters, attempt)
+    found = await execute(
+        connection, table.statements.delete_many("with_one_meta", condition), parameters, attempt
+    )
     return [item for _, item, _ in found]
 
 

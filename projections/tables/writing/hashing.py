@@ -17,15 +17,8 @@ _HASHER = PasswordHasher()
 _NOTHING: Mapping[str, str] = {}
 
 
-async def hashes_of(shape: Shape, payload: Mapping[str, Any]) -> Mapping[str, str]:
-    """The hashes of the payload's hashed fields; empty texts and null stay as they are."""
-    if not shape.hashed:
-        return _NOTHING
-    return (await hashes_of_many(shape, [payload]))[0]
-
-
-async def hashes_of_many(shape: Shape, payloads: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
-    """As :func:`hashes_of`, for many payloads."""
+async def hashes_of(shape: Shape, payloads: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
+    """The hashes of each payload's hashed fields; empty texts and null stay as they are."""
     if not shape.hashed:
         return [_NOTHING] * len(payloads)
     wanted = [

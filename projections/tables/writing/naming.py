@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -24,9 +24,9 @@ def literal(text: str) -> sql.Composable:
     return sql.Literal(text.replace("%", "%%"))
 
 
-def trusted(text: str) -> sql.SQL:
+def trusted(text: LiteralString | str) -> sql.SQL:
     """SQL that the catalog itself wrote: names of types, expressions of defaults."""
-    return sql.SQL(cast(LiteralString, text.replace("%", "%%")))
+    return sql.SQL(text.replace("%", "%%"))
 
 
 def table_of(shape: Shape) -> sql.Identifier:
@@ -39,7 +39,9 @@ def key_text(shape: Shape, row: sql.Composable) -> sql.Composable:
     columns = [sql.SQL("({}).{}::text").format(row, name(entry.column.name)) for entry in shape.key]
     if len(columns) == 1:
         return columns[0]
-    escaped = [sql.SQL("replace(replace({}, '%%', '%%25'), ',', '%%2C')").format(column) for column in columns]
+    escaped = [
+        sql.SQL("replace(replace({}, '%%', '%%25'), ',', '%%2C')").format(column) for column in columns
+    ]
     return sql.SQL("concat_ws(',', {})").format(COMMA.join(escaped))
 
 

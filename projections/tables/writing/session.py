@@ -48,7 +48,8 @@ async def execute(
     """Run a statement and fetch its rows.
 
     Raises:
-        ActaError: what the database refuses, translated; conflicts pass as they are when they can be tried again.
+        ActaError: what the database refuses, translated; conflicts pass as they are when they can be tried
+        again.
     """
     try:
         cursor = await connection.execute(statement, parameters)
@@ -60,14 +61,15 @@ async def execute(
 
 
 async def persistently(run: Callable[[], Awaitable[T]], connection: Connection | None) -> T:
-    """Run a command again when it lost a deadlock; not inside a transaction of the caller's, which is lost too."""
+    """Run a command again when it lost a deadlock; not inside a transaction of the caller's, which is lost
+    too."""
     for left in reversed(range(1 if connection is not None else _ATTEMPTS)):
         try:
             return await run()
         except psycopg.Error as error:
             if error.sqlstate not in _CONFLICTS or left == 0:
                 raise translate(error) from error
-            await asyncio.sleep(random.uniform(0.005, 0.05))  # noqa: S311  (spreads retries, guards nothing)
+            await asyncio.sleep(random.uniform(0.005, 0.05))
     raise AssertionError("unreachable")
 
 

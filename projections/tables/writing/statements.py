@@ -74,18 +74,22 @@ class Statements:
 
     def update_many(self, mixed: Mixed, ending: str, condition: Condition | None = None) -> bytes:
         """Parameters: the rows as JSON, the condition's, then what the ending needs."""
-        return self._kept(("updates", mixed, ending, condition), lambda: self._update_many(mixed, ending, condition))
+        return self._kept(
+            ("updates", mixed, ending, condition), lambda: self._update_many(mixed, ending, condition)
+        )
 
     def delete_many(self, ending: str, condition: Condition | None = None) -> bytes:
         """Parameters: the keys as JSON, the condition's, then what the ending needs."""
         return self._kept(
-            ("deletes", ending, condition), lambda: self._keyed_many("delete", "item.deleted", ending, condition)
+            ("deletes", ending, condition),
+            lambda: self._keyed_many("delete", "item.deleted", ending, condition),
         )
 
     def touch_many(self, ending: str, condition: Condition | None = None) -> bytes:
         """Parameters: as of ``delete_many``."""
         return self._kept(
-            ("touches", ending, condition), lambda: self._keyed_many("touch", "item.updated", ending, condition)
+            ("touches", ending, condition),
+            lambda: self._keyed_many("touch", "item.updated", ending, condition),
         )
 
     def _kept(self, key: Cached, make: Callable[[], bytes]) -> bytes:
@@ -137,7 +141,7 @@ class Statements:
         if sequence is None or self.shape.key[0].column.name not in columns:
             return NULL
         return sql.SQL(
-            "(SELECT setval({sequence}::regclass, max(k.{key})) FROM \"acta row\" AS k"
+            '(SELECT setval({sequence}::regclass, max(k.{key})) FROM "acta row" AS k'
             " HAVING max(k.{key}) >= coalesce(pg_sequence_last_value({sequence}::regclass), 1))"
         ).format(sequence=literal(sequence), key=name(self.shape.key[0].column.name))
 
@@ -167,7 +171,9 @@ class Statements:
         for place, column in enumerate(mixed.columns):
             value: sql.Composable = _cast(self.shape.writables[column], place)
             if column in mixed.partial:
-                value = sql.SQL("CASE WHEN v.{} THEN {} ELSE t.{} END").format(name(f"p{place}"), value, name(column))
+                value = sql.SQL("CASE WHEN v.{} THEN {} ELSE t.{} END").format(
+                    name(f"p{place}"), value, name(column)
+                )
             changes.append(sql.SQL("{} = {}").format(name(column), value))
         head = _MANY["update"].format(
             table=table_of(self.shape),
@@ -182,10 +188,15 @@ class Statements:
         return self._ended(head, ending, "item.updated")
 
     def _changed(self, mixed: Mixed) -> sql.Composable:
-        """The submitted columns after the write; with triggers or generated columns also what they changed."""
+        """The submitted columns after the write; with triggers or generated columns also what they
+        changed."""
         if self.exact and not mixed.partial:
             return _object(_NEW, mixed.columns)
-        computed = sql.SQL(" OR c.value IS DISTINCT FROM to_jsonb(row_old) -> c.key") if not self.exact else sql.SQL("")
+        computed = (
+            sql.SQL(" OR c.value IS DISTINCT FROM to_jsonb(row_old) -> c.key")
+            if not self.exact
+            else sql.SQL("")
+        )
         return sql.SQL(
             "coalesce((SELECT jsonb_object_agg(c.key, c.value) FROM jsonb_each(to_jsonb(row_new)) AS c"
             " WHERE c.key = ANY (fields){}), '{{}}'::jsonb)"
@@ -261,7 +272,8 @@ def _default(entry: WritableField) -> sql.Composable | None:
 
 
 def _object(row: sql.Composable, columns: Sequence[str]) -> sql.Composable:
-    """A JSON object of some columns; calls are nested in pieces, for a function takes at most 100 arguments."""
+    """A JSON object of some columns; calls are nested in pieces, for a function takes at most 100
+    arguments."""
     pieces = [columns[start : start + 40] for start in range(0, len(columns), 40)]
     objects = [
         sql.SQL("jsonb_build_object({})").format(

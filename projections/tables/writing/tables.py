@@ -1,4 +1,5 @@
-"""The collections being written, each with its rules and statements, kept as long as their model is in use."""
+"""The collections being written, each with its rules and statements, kept as long as their model is in
+use."""
 
 from __future__ import annotations
 
