@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
@@ -145,8 +144,3 @@ def test_data_of_another_user_is_refused_or_served_by_its_owner(folder: Path) ->
             patch.setattr(os, "geteuid", lambda: data.stat().st_uid + 1)
             with pytest.raises(PlaceError, match="belongs to another user"):
                 locate(folder / "home", silent)
-
-
-def test_nothing_runs_after_all_this(folder: Path) -> None:
-    names = [process.cwd() for process in psutil.process_iter() if process.name() == "postgres"]
-    assert not [name for name in names if "acta-place-" in name]
