@@ -22,19 +22,22 @@ from api.middleware.errors import errors
 from api.middleware.headers import headers
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
-from api.rest import collections, fields, items, me, relations, server, system, utils
+from api.rest import collections, fields, imports, items, me, relations, server, system, utils
 from domain.query.limits import QueryLimits
 from domain.settings import QuerySettings, Settings
 from projections.database import Database
 from projections.log.contexts import Contexts
 from projections.reading.reader import Reader
+from projections.schema.service import SchemaService
 from projections.system.rights import RightsStore
 from projections.system.users import UserLog
+from projections.tables.importing import Importer
 from projections.tables.item_writer import ItemWriter
+from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 
 # Routes with fixed names below a path come before those with a key in the same place.
-ROOMS = (me, items, system, collections, fields, relations, auth, server, utils)
+ROOMS = (me, items, system, collections, fields, relations, auth, server, utils, imports)
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -83,7 +86,9 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
     try:
         models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         _wire(app, settings, database, models)
-        watches = [asyncio.create_task(watch()) for watch in (models.watch, app[keys.AUTHENTICATOR].rights.watch)]
+        watches = [
+            asyncio.create_task(watch()) for watch in (models.watch, app[keys.AUTHENTICATOR].rights.watch)
+        ]
         try:
             yield
         finally:
@@ -109,9 +114,18 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.WRITER] = writer
     app[keys.ITEMS] = Items(reader, writer, contexts, rights)
     app[keys.CONTEXTS] = contexts
+    app[keys.SCHEMA] = SchemaService(database, models, schemas=settings.database.schemas)
+    app[keys.SORTER] = Sorter(database, writer)
+    app[keys.IMPORTER] = Importer(database, writer)
     app[keys.SIGNER] = signer
     app[keys.SESSIONS] = sessions
     app[keys.LOGIN] = Login(database, models, rights, sessions, signer, settings.auth, users)
     app[keys.AUTHENTICATOR] = Authenticator(
-        database, models, rights, sessions, signer, trust_proxy=settings.auth.trust_proxy
+        database,
+        models,
+        rights,
+        sessions,
+        signer,
+        trust_proxy=settings.auth.trust_proxy,
+        session_cookie=settings.auth.session_cookie_name,
     )

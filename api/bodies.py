@@ -1,7 +1,8 @@
 """Reading request bodies: what counts as JSON, and what a body may be at most.
 
-A body that is not declared ``application/json`` is no body (``{}``), as is an empty one. JSON has to be an object
-or an array. Text that PostgreSQL can't hold (NUL) is refused here, before anything is planned with it.
+A body that is not declared ``application/json`` is no body (``{}``), as is an empty one. JSON has to be
+an object or an array. Text that PostgreSQL can't hold (NUL) is refused here, before anything is planned
+with it.
 """
 
 from __future__ import annotations

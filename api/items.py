@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from api.commands import make_command
 from api.keys import Context
-from domain.access.rights import ADMINISTRATOR
+from domain.access.rights import ADMINISTRATOR, Action
 from domain.errors import Forbidden
 from domain.model.keys import join_key
 from projections.log.contexts import Contexts
@@ -19,6 +19,7 @@ from projections.reading.reader import Reader
 from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
 
+EMPTY = b'{"data":[]}'
 Raw = str | Mapping[str, Any]
 Payload = dict[str, Any]
 T = TypeVar("T")
@@ -62,6 +63,19 @@ class Items:
         wanted = {**query, "fields": list(columns)}
         rows = await self._reader.rows(context.model, ADMINISTRATOR, context.caller, collection, wanted)
         return [join_key([row[column] for column in columns]) for row in rows]
+
+    async def reaches(self, context: Context, collection: str, key: str, action: Action) -> bool:
+        """Whether the caller may do ``action`` with an item; one that is not there can't be reached."""
+        rights = context.rights.reading_as(collection, action)
+        found = context.model.collections.get(collection)
+        if found is None or not rights.may(collection, "read"):
+            return False
+        return bool(
+            await self._reader.by_keys(
+                context.model, rights, context.caller, collection, [key], {"fields": list(found.primary_key)}
+            )
+            != EMPTY
+        )
 
     async def create(self, context: Context, collection: str, payloads: list[Payload]) -> list[str]:
         """Create items in one transaction; their keys in order."""

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from projections.log.contexts import Contexts
     from projections.reading.reader import Reader
     from projections.schema.service import SchemaService
+    from projections.tables.importing import Importer
     from projections.tables.item_writer import ItemWriter
+    from projections.tables.sorting import Sorter
     from projections.tables.store import ModelStore
 
 
@@ -47,6 +49,8 @@ MODELS: web.AppKey[ModelStore] = web.AppKey("models")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 WRITER: web.AppKey[ItemWriter] = web.AppKey("writer")
 SCHEMA: web.AppKey[SchemaService] = web.AppKey("schema")
+SORTER: web.AppKey[Sorter] = web.AppKey("sorter")
+IMPORTER: web.AppKey[Importer] = web.AppKey("importer")
 CONTEXTS: web.AppKey[Contexts] = web.AppKey("contexts")
 ITEMS: web.AppKey[Items] = web.AppKey("items")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")

@@ -48,6 +48,7 @@ class Authenticator:
         signer: Signer,
         *,
         trust_proxy: bool,
+        session_cookie: str,
     ) -> None:
         self._database = database
         self._models = models
@@ -55,6 +56,7 @@ class Authenticator:
         self._sessions = sessions
         self._signer = signer
         self._trust_proxy = trust_proxy
+        self._cookie = session_cookie
         self._known: dict[tuple[bytes, str | None, str | None, str | None], Identity] = {}
         self._version = (-1, -1)
 
@@ -64,7 +66,7 @@ class Authenticator:
         Raises:
             InvalidPayload, InvalidCredentials, InvalidToken, TokenExpired
         """
-        token, from_cookie = token_of(request)
+        token, _ = token_of(request, self._cookie)
         origin = origin_of(request, self._trust_proxy)
         model = self._models.current
         version = (self.rights.version, model.version)

@@ -8,7 +8,6 @@ from aiohttp import hdrs, web
 
 from domain.errors import InvalidPayload
 
-SESSION_COOKIE = "directus_session_token"
 USER_AGENT_LENGTH = 1024
 
 
@@ -21,7 +20,7 @@ class Origin:
     origin: str | None
 
 
-def token_of(request: web.Request, cookie_name: str = SESSION_COOKIE) -> tuple[str | None, bool]:
+def token_of(request: web.Request, cookie_name: str) -> tuple[str | None, bool]:
     """The token, and whether it came from the session cookie.
 
     Raises:

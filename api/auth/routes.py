@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from email.utils import formatdate
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from api.auth.cookies import set_cookie
 from api.auth.credentials import Origin, origin_of
-from domain.access.emails import is_email
 from api.auth.login import MODES, Mode, Signed, stalled
 from api.auth.tokens import claims_to_be_ours
 from api.bodies import read_object
 from api.keys import LOGIN, REQUEST_ID, SETTINGS, SIGNER
 from api.responses import data, no_content, raw_json
+from domain.access.emails import is_email
 from domain.errors import ActaError, InvalidPayload
 from domain.settings import AuthSettings
 
-NO_TOKEN = "The refresh token is required in either the payload or cookie"
+WITHOUT_TOKEN = "The refresh token is required in either the payload or cookie"  # noqa: S105  (a text)
 
 
 async def login(request: web.Request) -> web.Response:
@@ -48,9 +48,9 @@ async def logout(request: web.Request) -> web.Response:
     await request.app[LOGIN].logout(token, _origin(request), request[REQUEST_ID])
     response = no_content()
     if request.cookies.get(settings.refresh_cookie_name):
-        _set_cookie(response, "", "cookie", settings)
+        set_cookie(response, "", "refresh", settings)
     if request.cookies.get(settings.session_cookie_name):
-        _set_cookie(response, "", "session", settings)
+        set_cookie(response, "", "session", settings)
     return response
 
 
@@ -107,7 +107,8 @@ def _origin(request: web.Request) -> Origin:
 async def _refresh_token(request: web.Request, settings: AuthSettings) -> tuple[str, Mode]:
     body = await read_object(request)
     given = body.get("refresh_token")
-    mode = body.get("mode") or ("json" if given else "cookie")
+    asked = body.get("mode") or ("json" if given else "cookie")
+    mode: Mode | None = next((known for known in MODES if known == asked), None)
     token: Any = None
     if mode == "json":
         token = given
@@ -117,8 +118,8 @@ async def _refresh_token(request: web.Request, settings: AuthSettings) -> tuple[
         cookie = request.cookies.get(settings.session_cookie_name)
         if cookie and claims_to_be_ours(cookie):
             token = request.app[SIGNER].read(cookie).get("session")
-    if not isinstance(token, str) or not token:
-        raise InvalidPayload(NO_TOKEN)
+    if mode is None or not isinstance(token, str) or not token:
+        raise InvalidPayload(WITHOUT_TOKEN)
     return token, mode
 
 
@@ -130,29 +131,7 @@ def _answer(signed: Signed, mode: Mode, settings: AuthSettings) -> web.Response:
         members["access_token"] = signed.access
     response = data(members)
     if mode == "cookie":
-        _set_cookie(response, signed.refresh, mode, settings)
+        set_cookie(response, signed.refresh, "refresh", settings)
     elif mode == "session":
-        _set_cookie(response, signed.access, mode, settings)
+        set_cookie(response, signed.access, "session", settings)
     return response
-
-
-def _set_cookie(response: web.Response, value: str, mode: Mode, settings: AuthSettings) -> None:
-    if mode == "session":
-        name, seconds = settings.session_cookie_name, settings.session_cookie_ttl
-        domain, secure = settings.session_cookie_domain, settings.session_cookie_secure
-        same_site = settings.session_cookie_same_site
-    else:
-        name, seconds = settings.refresh_cookie_name, settings.refresh_token_ttl
-        domain, secure = settings.refresh_cookie_domain, settings.refresh_cookie_secure
-        same_site = settings.refresh_cookie_same_site
-    response.set_cookie(
-        name,
-        value,
-        max_age=round(seconds),
-        expires=formatdate(time.time() + seconds, usegmt=True),
-        path="/",
-        domain=domain,
-        secure=secure,
-        httponly=True,
-        samesite=same_site.capitalize(),
-    )

@@ -1,8 +1,8 @@
 """Sessions: begun by a login, carried on by refreshes, ended by logout or time.
 
-Only digests of tokens are stored. In session mode the successor's id is derived from the old id and the secret,
-so that a cookie refreshed twice within the grace period leads to the same successor although neither id is known
-to the database.
+Only digests of tokens are stored. In session mode the successor's id is derived from the old id and the
+secret, so that a cookie refreshed twice within the grace period leads to the same successor although
+neither id is known to the database.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Access tokens: JSON web tokens signed with the secret. Others are stored as `domain.access.secrets.digest`."""
+"""Access tokens: JSON web tokens signed with the secret. Others are kept as digests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Items as CSV: texts always quoted, nested objects as columns ``a.b``, lists as JSON, null as nothing.
 
-The columns are those of all rows, in the order they are first seen. Rows are separated by a line feed; there is
-none at the end, and nothing at all without rows.
+The columns are those of all rows, in the order they are first seen. Rows are separated by a line feed;
+there is none at the end, and nothing at all without rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Items as YAML in block style: plain texts where they are safe, single quotes elsewhere, ``|`` for several lines.
+"""Items as YAML in block style: texts plain where that is safe, else in single quotes, ``|`` for more lines.
 
 Lines are folded at 80 characters. Texts that a reader would take for another type (``yes``, ``12``,
 ``2024-01-01``) are quoted.

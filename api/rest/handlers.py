@@ -39,7 +39,7 @@ class ItemHandlers:
         """The query string as sent."""
         return request.rel_url.raw_query_string
 
-    async def list(self, request: web.Request) -> web.StreamResponse:
+    async def read_list(self, request: web.Request) -> web.StreamResponse:
         """GET on the collection."""
         context = request[CONTEXT]
         return await self._read(request, self.collection(request, context), self.query(request))
@@ -56,7 +56,7 @@ class ItemHandlers:
             return raw_json(EMPTY_LIST)
         return raw_json(await request.app[ITEMS].read_many(context, collection, batch.keys, raw))
 
-    async def read(self, request: web.Request) -> web.StreamResponse:
+    async def read_item(self, request: web.Request) -> web.StreamResponse:
         """GET of one item; whatever keeps it from being seen is the same 403."""
         context = request[CONTEXT]
         collection = self.collection(request, context)

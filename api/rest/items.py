@@ -76,12 +76,12 @@ def item_routes(path: str, handlers: ItemHandlers) -> list[web.RouteDef]:
     """All verbs of the generic handlers below a path."""
     key = path + "/{key:[^/]+}"
     return [
-        web.get(path, handlers.list),
+        web.get(path, handlers.read_list),
         web.route("SEARCH", path, handlers.search),
         web.post(path, handlers.create),
         web.patch(path, handlers.update_many),
         web.delete(path, handlers.delete_many),
-        web.get(key, handlers.read),
+        web.get(key, handlers.read_item),
         web.patch(key, handlers.update),
         web.delete(key, handlers.delete),
     ]

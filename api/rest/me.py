@@ -10,6 +10,7 @@ from api.bodies import read_object
 from api.keys import AUTHENTICATOR, CONTEXT, ITEMS, Context
 from api.responses import data, no_content, raw_json
 from domain.access.permissions import ACTIONS, Row, field_names
+from domain.access.rights import Action
 from domain.errors import Forbidden, InvalidCredentials, InvalidPayload
 
 USERS, ROLES = "directus_users", "directus_roles"
@@ -94,13 +95,13 @@ async def read_item_permissions(request: web.Request) -> web.Response:
     if context.caller.user is None and context.caller.share is None:
         raise Forbidden()
     collection, key = request.match_info["collection"], request.match_info.get("key")
-    actions = ("update", "delete", "share")
+    actions: tuple[Action, ...] = ("update", "delete", "share")
     if context.rights.admin:
         return data({action: {"access": True} for action in actions})
     found = context.model.collections.get(collection)
     allowed = {}
     for action in actions:
-        may = found is not None and context.rights.may(collection, action)  # type: ignore[arg-type]
+        may = found is not None and context.rights.may(collection, action)
         if may and key is not None:
             may = await request.app[ITEMS].reaches(context, collection, key, action)
         allowed[action] = {"access": may}

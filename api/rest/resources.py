@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verb = Literal["list", "search", "read", "create", "update_many", "update", "delete_many", "delete"]
+Verb = Literal["read_list", "search", "read_item", "create", "update_many", "update", "delete_many", "delete"]
 
 ALL: frozenset[Verb] = frozenset(
-    {"list", "search", "read", "create", "update_many", "update", "delete_many", "delete"}
+    {"read_list", "search", "read_item", "create", "update_many", "update", "delete_many", "delete"}
 )
-READ_ONLY: frozenset[Verb] = frozenset({"list", "search", "read"})
+READ_ONLY: frozenset[Verb] = frozenset({"read_list", "search", "read_item"})
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One collection with a path of its own.
 
-    ``search_keys`` tells whether SEARCH honours ``keys``; ``uuid_keys`` makes a key that is no UUID an unknown
-    route; ``meta`` is False where counts are never answered.
+    ``search_keys`` tells whether SEARCH honours ``keys``; ``uuid_keys`` makes a key that is no UUID an
+    unknown route; ``meta`` is False where counts are never answered.
     """
 
     path: str

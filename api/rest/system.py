@@ -1,4 +1,4 @@
-"""The system collections under their own paths: the table of `api.rest.resources` bound to the generic handlers."""
+"""The system collections under their own paths: the table of `api.rest.resources`, bound to the handlers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from domain.errors import RouteNotFound
 SETTINGS_COLLECTION = "directus_settings"
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _METHODS: dict[Verb, tuple[str, bool]] = {
-    "list": ("GET", False),
+    "read_list": ("GET", False),
     "search": ("SEARCH", False),
     "create": ("POST", False),
     "update_many": ("PATCH", False),
     "delete_many": ("DELETE", False),
-    "read": ("GET", True),
+    "read_item": ("GET", True),
     "update": ("PATCH", True),
     "delete": ("DELETE", True),
 }

@@ -5,15 +5,19 @@ from __future__ import annotations
 import secrets
 import string
 
+import orjson
 from aiohttp import web
 
 from api.auth.passwords import hash_text, verify_strict
+from api.batch import key_text
 from api.bodies import read_object
-from api.keys import AUTHENTICATOR, CONTEXT, MODELS
-from api.responses import data, empty
+from api.commands import command_of
+from api.keys import AUTHENTICATOR, CONTEXT, ITEMS, MODELS, SORTER
+from api.responses import data, empty, no_content
 from domain.errors import Forbidden, InvalidPayload, InvalidQuery
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
+REVISIONS = "directus_revisions"
 DEFAULT_LENGTH, MAXIMUM_LENGTH = 32, 500
 
 
@@ -52,6 +56,43 @@ async def clear_cache(request: web.Request) -> web.Response:
     return empty()
 
 
+async def sort(request: web.Request) -> web.Response:
+    """POST /utils/sort/{collection}: put one item in the place of another."""
+    body = await read_object(request)
+    for name in ("item", "to"):
+        if body.get(name) is None:
+            raise InvalidPayload(f'"{name}" is required')
+    command = await command_of(request)
+    model = request[CONTEXT].model
+    item, to = key_text(body["item"]), key_text(body["to"])
+    await request.app[SORTER].move(command, model, request.match_info["collection"], item, to)
+    return empty()
+
+
+async def revert(request: web.Request) -> web.Response:
+    """POST /utils/revert/{revision}: write what a revision holds as an ordinary update."""
+    context = request[CONTEXT]
+    items = request.app[ITEMS]
+    query = {"fields": ["collection", "item", "data"]}
+    body = await items.read_one(context, REVISIONS, request.match_info["revision"], query)
+    if body is None:
+        raise Forbidden()
+    found = orjson.loads(body)["data"]
+    if not isinstance(found.get("data"), dict):
+        raise InvalidPayload("The revision holds no data to go back to")
+    collection = context.model.collection(found["collection"])
+    if collection is None:
+        raise Forbidden()
+    # A mask is not what was there: concealed fields stay as they are now.
+    payload = {
+        name: value
+        for name, value in found["data"].items()
+        if name in collection.fields and not collection.fields[name].concealed
+    }
+    await items.update(context, collection.name, [found["item"]], payload)
+    return no_content()
+
+
 def _text(body: dict[str, object], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value:
@@ -60,10 +101,12 @@ def _text(body: dict[str, object], name: str) -> str:
 
 
 def routes() -> list[web.RouteDef]:
-    """The routes of `/utils` that need no other room."""
+    """The routes of `/utils`, except import."""
     return [
         web.post("/utils/hash/generate", generate_hash),
         web.post("/utils/hash/verify", verify_hash),
         web.get("/utils/random/string", random_string),
         web.post("/utils/cache/clear", clear_cache),
+        web.post("/utils/sort/{collection}", sort),
+        web.post("/utils/revert/{revision}", revert),
     ]

@@ -9,8 +9,9 @@ Row = Mapping[str, Any]
 
 _ME = {"_eq": "$CURRENT_USER"}
 _SELF_FIELDS = (
-    "id", "first_name", "last_name", "last_page", "email", "password", "location", "title", "description", "tags",
-    "provider", "preferences_divider", "avatar", "language", "appearance", "theme_light", "theme_dark",
+    "id", "first_name", "last_name", "last_page", "email", "password", "location", "title", "description",
+    "tags", "provider", "preferences_divider", "avatar", "language", "appearance", "theme_light",
+    "theme_dark",
     "tfa_secret", "status", "role",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""From stored permission rows to `Rights`: variables put in, rules of one collection and action side by side."""
+"""From stored permission rows to `Rights`: variables put in, rules grouped."""
 
 from __future__ import annotations
 

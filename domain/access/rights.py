@@ -47,6 +47,13 @@ class Rights:
         """Whether any rule permits the action at all."""
         return self.admin or bool(self.of(collection, action))
 
+    def reading_as(self, collection: str, action: Action) -> Rights:
+        """The rights with which a read finds the items of a collection that ``action`` may touch."""
+        if self.admin:
+            return self
+        rules = {**self.rules, (collection, "read"): self.of(collection, action)}
+        return Rights(f"{self.key}/{action}/{collection}", rules=rules)
+
 
 ADMINISTRATOR = Rights(key="admin", admin=True)
 NOTHING = Rights(key="nothing")

@@ -1,9 +1,9 @@
 """Dynamic variables inside permission rules: which values a rule needs, and the rule with them put in.
 
-``$CURRENT_USER``, ``$CURRENT_ROLE``, ``$CURRENT_ROLES`` and ``$CURRENT_POLICIES``, also with a path behind a dot
-(``$CURRENT_USER.team.name``). ``$NOW`` stays as it is: its value is another one for every request, so it is put
-in when the rule is used. The texts ``true``, ``false`` and ``null`` become what they say. Other texts are
-themselves.
+``$CURRENT_USER``, ``$CURRENT_ROLE``, ``$CURRENT_ROLES`` and ``$CURRENT_POLICIES``, also with a path
+behind a dot (``$CURRENT_USER.team.name``). ``$NOW`` stays as it is: its value is another one for every
+request, so it is put in when the rule is used. The texts ``true``, ``false`` and ``null`` become what
+they say. Other texts are themselves.
 """
 
 from __future__ import annotations

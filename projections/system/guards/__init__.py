@@ -1,16 +1,16 @@
 """What writing a system collection demands and causes beyond its fields, one module per subject.
 
 The item writer asks the guard of a collection inside its transaction, for writes nested in others too:
-``payload`` when the caller's rights have been checked and before values are converted, ``before_delete`` before
-rows go, ``after`` when rows and events are written. Whatever a guard raises rolls everything back.
+``payload`` when the caller's rights have been checked and before values are converted, ``before_delete``
+before rows go, ``after`` when rows and events are written. Whatever a guard raises rolls everything back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from projections.system.guards.base import Guard, Occasion
 from projections.system.guards.access import AccessGuard, PermissionGuard, PolicyGuard
+from projections.system.guards.base import Guard, Occasion
 from projections.system.guards.roles import RoleGuard
 from projections.system.guards.texts import CommentGuard, TranslationGuard
 from projections.system.guards.users import UserGuard

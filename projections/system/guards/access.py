@@ -29,10 +29,14 @@ class PermissionGuard(RightsGuard):
 class PolicyGuard(RightsGuard):
     """The rules of `/policies`."""
 
-    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+    async def payload(
+        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
+    ) -> Payload:
         """Refuse addresses that no caller could have."""
         listed = payload.get("ip_access")
-        if listed is not None and not (isinstance(listed, list) and all(_is_address(entry) for entry in listed)):
+        if listed is not None and not (
+            isinstance(listed, list) and all(_is_address(entry) for entry in listed)
+        ):
             raise InvalidPayload(WRONG_ADDRESS)
         return payload
 
@@ -40,7 +44,7 @@ class PolicyGuard(RightsGuard):
 def _is_address(entry: object) -> bool:
     if not isinstance(entry, str):
         return False
-    address, slash, bits = entry.strip().partition("/")
+    _, slash, bits = entry.strip().partition("/")
     try:
         if "-" in entry:
             for part in entry.split("-", 1):

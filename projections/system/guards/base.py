@@ -72,7 +72,9 @@ class Occasion:
 class Guard:
     """Demands nothing and causes nothing; guards override what they need."""
 
-    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+    async def payload(
+        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
+    ) -> Payload:
         """The payload as it shall be written; ``keys`` are those of an update."""
         return payload
 
@@ -84,7 +86,7 @@ class Guard:
 
 
 class RightsGuard(Guard):
-    """For collections that decide on rights: every process forgets what it knows, and one administrator stays."""
+    """For collections that decide on rights: every process forgets its own, and one administrator stays."""
 
     async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
         """Tell of the change; refuse it when nobody could administer the system any more."""

@@ -12,7 +12,9 @@ from projections.system.guards.base import SQL, Action, Occasion, Payload, Right
 class RoleGuard(RightsGuard):
     """The rules of `/roles`."""
 
-    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+    async def payload(
+        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
+    ) -> Payload:
         """Refuse a parent that is the role itself or stands below it."""
         parent = payload.get("parent")
         if isinstance(parent, dict):

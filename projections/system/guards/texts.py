@@ -13,7 +13,9 @@ DUPLICATE = "Duplicate key and language combination"
 class CommentGuard(Guard):
     """The rules of `/comments`."""
 
-    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+    async def payload(
+        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
+    ) -> Payload:
         """Require an author, and on creation text and target."""
         if occasion.command.caller.user is None:
             raise Forbidden()
@@ -29,7 +31,9 @@ class CommentGuard(Guard):
 class TranslationGuard(Guard):
     """The rules of `/translations`."""
 
-    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+    async def payload(
+        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
+    ) -> Payload:
         """Refuse a second translation of a key into a language, the row itself being no exception."""
         key, language = payload.get("key"), payload.get("language")
         if action == "create":

@@ -23,7 +23,9 @@ _FROM_OUTSIDE = ("provider", "external_identifier")
 class UserGuard(Guard):
     """The rules of `/users`."""
 
-    async def payload(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> Payload:
+    async def payload(
+        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
+    ) -> Payload:
         """Check what identifies a user, and turn the token into its digest."""
         written = {name: value for name, value in payload.items() if not (name in _SECRETS and value == MASK)}
         if action == "update":
