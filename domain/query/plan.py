@@ -45,7 +45,14 @@ class LookedUp:
     expression: Expression
 
 
-Operand = Value | Values | Dynamic | LookedUp
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """One column's part of the key that a request names, so that all keys share a plan."""
+
+    index: int
+
+
+Operand = Value | Values | Dynamic | LookedUp | KeyPart
 
 # -- rows and links ----------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from domain.query.plan import (
     Compare,
     Counting,
     Groups,
+    KeyPart,
     Level,
     Page,
     Predicate,
@@ -57,12 +58,20 @@ def plan_item(
     rights: Rights,
     caller: Caller,
     collection: str,
-    key: str,
     query: Query,
     limits: QueryLimits = _DEFAULTS,
 ) -> ReadPlan:
-    """The plan of one item by the text of its key. Raises Forbidden for a text that can't be a key."""
-    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, query, [key], single=True))
+    """The plan of one item; `key_parts` of its key's text are the operands that the plan leaves open."""
+    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, query, (), single=True))
+
+
+def key_parts(collection: Collection, key: str) -> tuple[str, ...]:
+    """The texts of a key's columns. Raises Forbidden for a text that can't be a key."""
+    parts = split_key(key, len(collection.primary_key)) if collection.primary_key else ()
+    columns = [collection.columns[name] for name in collection.primary_key]
+    if not parts or not all(_possible(column.base_type, text) for column, text in zip(columns, parts, strict=True)):
+        raise Forbidden()
+    return parts
 
 
 def plan_keys(
@@ -114,7 +123,8 @@ def _list(scope: Scope, name: str, query: Query, keys: Sequence[str] | None, *, 
     if keys is not None:
         limit = len(keys) if query.root.limit is None else limit
         if single:
-            limit, offset, order, ordering = min(limit, 1) if limit >= 0 else 1, 0, (), Ordering(scope, collection, row)
+            # A key finds one row at most, so only a limit of 0 limits anything.
+            limit, offset, order, ordering = 0 if query.root.limit == 0 else -1, 0, (), Ordering(scope, collection, row)
     page = Page(row, where, tuple(ordering.joins.values()), order, limit, offset)
     meta = () if single and keys is not None else _meta(scope, collection, query, keys)
     return ReadPlan(name, page, level, single, meta)
@@ -161,21 +171,16 @@ def _meta(
 
 
 def _keys(scope: Scope, collection: Collection, row: Row, keys: Sequence[str]) -> Predicate:
-    """The rows with these keys; a text that can't be a key is refused like one that is not there."""
+    """The rows with these keys, or with the one key left open when there are none."""
     if not collection.primary_key:
         raise Forbidden()
     for name in collection.primary_key:
         scope.field(collection, name)
-    parts = [split_key(str(key), len(collection.primary_key)) for key in keys]
-    columns = [collection.columns[name] for name in collection.primary_key]
-    for key in parts:
-        for text, column in zip(key, columns, strict=True):
-            if not _possible(column.base_type, text):
-                raise Forbidden()
+    parts = [key_parts(collection, str(key)) for key in keys]
     refs = [scope.ref(row, collection, name) for name in collection.primary_key]
+    if not parts:
+        return both(*(Compare("eq", ref, KeyPart(index)) for index, ref in enumerate(refs))) or Truth(True)
     if len(refs) == 1:
-        if len(parts) == 1:
-            return Compare("eq", refs[0], Value(parts[0][0]))
         return Compare("in", refs[0], Values(tuple(key[0] for key in parts)))
     return (
         either(

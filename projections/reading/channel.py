@@ -1,0 +1,160 @@
+"""One statement over one connection, with as little Python around libpq as it takes.
+
+psycopg's cursors adapt values, keep results as rows and wait through generators: three times the work of what
+a read needs, which is one value, untouched. This module talks to `psycopg.pq`, the documented layer below. A
+statement that a connection meets for the second time is prepared there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+from psycopg import errors as driver
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
+
+from domain.errors import ServiceUnavailable
+from projections.database import Connection
+from projections.reading.statement import Bound, Statement
+
+MAX_PREPARED = 250
+DRAIN_SECONDS = 5.0
+
+_Key = tuple[int, bytes]
+
+
+class _Prepared:
+    """What one connection has prepared: the name by statement, None for one met only once."""
+
+    def __init__(self) -> None:
+        self.names: OrderedDict[_Key, bytes | None] = OrderedDict()
+        self.count = 0
+
+    def new_name(self) -> bytes:
+        self.count += 1
+        return b"acta_" + str(self.count).encode()
+
+
+_prepared: WeakKeyDictionary[Connection, _Prepared] = WeakKeyDictionary()
+
+
+async def fetch(
+    connection: Connection, statement: Statement, parameters: Sequence[Bound], timeout: float
+) -> bytes | None:
+    """The one value of a statement's answer, None when there is no row.
+
+    Raises:
+        ServiceUnavailable: when the statement runs longer than ``timeout`` seconds.
+        psycopg.Error: what PostgreSQL refuses.
+    """
+    pgconn = connection.pgconn
+    known = _prepared.get(connection)
+    if known is None:
+        known = _prepared[connection] = _Prepared()
+    key = (statement.version, statement.text)
+    name = known.names.get(key)
+    if name is None:
+        name = await _introduce(connection, known, key, timeout)
+    else:
+        known.names.move_to_end(key)
+    if name is None:
+        pgconn.send_query_params(statement.text, parameters)
+    else:
+        pgconn.send_query_prepared(name, parameters)
+    result = await _answer(connection, pgconn, timeout)
+    return result.get_value(0, 0) if result.ntuples else None
+
+
+async def _introduce(connection: Connection, known: _Prepared, key: _Key, timeout: float) -> bytes | None:
+    """Prepare what is met again; remember what is met first."""
+    pgconn = connection.pgconn
+    if key not in known.names:
+        known.names[key] = None
+        if len(known.names) > MAX_PREPARED:
+            _, name = known.names.popitem(last=False)
+            if name is not None:
+                pgconn.send_query_params(b"DEALLOCATE " + name, None)
+                await _answer(connection, pgconn, timeout)
+        return None
+    name = known.new_name()
+    pgconn.send_prepare(name, key[1])
+    await _answer(connection, pgconn, timeout)
+    known.names[key] = name
+    known.names.move_to_end(key)
+    return name
+
+
+async def _answer(connection: Connection, pgconn: PGconn, timeout: float) -> PGresult:
+    """Wait for the answer of what was sent; the connection is idle again afterwards, whatever happens."""
+    try:
+        await _until(pgconn, timeout)
+    except TimeoutError:
+        await _stop(connection, pgconn)
+        raise ServiceUnavailable("database", f"the query took longer than {timeout:g} seconds") from None
+    except asyncio.CancelledError:
+        await asyncio.shield(_stop(connection, pgconn))
+        raise
+    result = pgconn.get_result()
+    while (more := pgconn.get_result()) is not None:
+        more.clear()
+    if result is None:
+        raise driver.OperationalError("the server has sent no answer")
+    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        raise driver.error_from_result(result, encoding="utf-8")
+    return result
+
+
+async def _until(pgconn: PGconn, timeout: float) -> None:
+    """Send what waits to be sent, then wait until the whole answer is there."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+    descriptor = pgconn.socket
+
+    def readable() -> None:
+        if done.done():
+            return
+        try:
+            pgconn.consume_input()
+            if not pgconn.is_busy():
+                done.set_result(None)
+        except driver.Error as error:
+            done.set_exception(error)
+
+    def writable() -> None:
+        if done.done():
+            return
+        try:
+            if not pgconn.flush():
+                loop.remove_writer(descriptor)
+        except driver.Error as error:
+            done.set_exception(error)
+
+    def late() -> None:
+        if not done.done():
+            done.set_exception(TimeoutError())
+
+    timer = loop.call_later(timeout, late) if timeout > 0 else None
+    loop.add_reader(descriptor, readable)
+    if pgconn.flush():
+        loop.add_writer(descriptor, writable)
+    try:
+        await done
+    finally:
+        if timer is not None:
+            timer.cancel()
+        loop.remove_reader(descriptor)
+        loop.remove_writer(descriptor)
+
+
+async def _stop(connection: Connection, pgconn: PGconn) -> None:
+    """Cancel what runs and read its end, so that the connection can be used again; else it is closed."""
+    try:
+        await connection.cancel_safe(timeout=DRAIN_SECONDS)
+        await _until(pgconn, DRAIN_SECONDS)
+        while (result := pgconn.get_result()) is not None:
+            result.clear()
+    except (driver.Error, TimeoutError):
+        await connection.close()

@@ -1,0 +1,149 @@
+"""Plans to statements: exactly one statement per plan, whatever its depth."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from domain.query.plan import Aggregate, Counting, Expression, Groups, Level, Page, ReadPlan, Ref
+from projections.reading.compose import COMMA, Piece, listed, name, numbered, where, word
+from projections.reading.expressions import Expressions
+from projections.reading.formats import in_form
+from projections.reading.levels import NUMBER, Frame, Levels, has_many, listed_columns, window
+from projections.reading.statement import Statement, statement
+
+
+def compile_plan(plan: ReadPlan, version: int, *, streamed: bool = False) -> Statement:
+    """The statement of a plan: one value, the whole answer; ``streamed``: one value per item instead."""
+    return _Compiler(plan).compile(version, streamed)
+
+
+class _Compiler:
+    def __init__(self, plan: ReadPlan) -> None:
+        self.plan = plan
+        self.expressions = Expressions()
+        self.levels = Levels(self.expressions)
+
+    def compile(self, version: int, streamed: bool) -> Statement:
+        if isinstance(self.plan.answer, Groups):
+            element, source, order = self._groups(self.plan.answer)
+        else:
+            element, source, order = self._items(self.plan.answer)
+        if streamed:
+            query = word("SELECT ", element, "::text FROM ", source, *((" ORDER BY ", order) if order else ()))
+        elif self.plan.single:
+            query = word("SELECT '{\"data\":' || ", element, "::text", self._meta(), " || '}' FROM ", source)
+        else:
+            ordered = word(" ORDER BY ", order) if order else word()
+            rows = word("coalesce(string_agg(coalesce(", element, "::text, 'null'), ','", ordered, "), '')")
+            query = word("SELECT '{\"data\":[' || ", rows, " || ']'", self._meta(), " || '}' FROM ", source)
+        if self.levels.tables:
+            query = word("WITH ", listed(self.levels.tables), " ", query)
+        return statement(query.as_bytes(None), self.expressions.operands, version)
+
+    def _items(self, level: Level) -> tuple[Piece, Piece, Piece | None]:
+        """The JSON of an item, the FROM clause it is made of, and what to order by."""
+        page, row = self.plan.page, self.plan.page.row
+        alias, table = numbered("t", row.number), numbered("p", row.number)
+        shared = has_many(level)
+        slot = len(self.levels.tables)
+        if shared:
+            self.levels.tables.append(word())
+        frame = Frame(word(table, " AS ", alias))
+        element = self.levels.object(level, frame)
+        # Joins may lose the order of the rows, and a common table has none to lose.
+        ordered = bool(page.order) and (shared or frame.tables_joined)
+        rows = self._page(page, numbered_rows=ordered)
+        if shared:
+            self.levels.tables[slot] = word(table, " AS MATERIALIZED (", rows, ")")
+            source = word(frame.table, *frame.joins)
+        else:
+            source = word("(", rows, ") AS ", alias, *frame.joins)
+        return element, source, word(alias, ".", NUMBER) if ordered else None
+
+    def _page(self, page: Page, *, numbered_rows: bool) -> Piece:
+        columns = self.levels.columns(page.row)
+        alias = numbered("t", page.row.number)
+        joins, condition = self.levels.joins(page.joins), self._condition(page)
+        order = self.levels.order(page.order)
+        rows = word(
+            "SELECT ", columns, " FROM ", self.expressions.table(page.row), joins, condition, order,
+            window(page.limit, page.offset),
+        )  # fmt: skip
+        if not numbered_rows:
+            return rows
+        number = word("row_number() OVER () AS ", NUMBER)
+        return word("SELECT ", listed_columns([number], columns), " FROM (", rows, ") AS ", alias)
+
+    def _condition(self, page: Page) -> Piece:
+        return where([self.expressions.optional(page.where), self.expressions.optional(page.after)])
+
+    def _meta(self) -> Piece:
+        if not self.plan.meta:
+            return word()
+        counts = []
+        for kind, counting in self.plan.meta:
+            label = word("'\"total_count\":'" if kind == "total_count" else "'\"filter_count\":'")
+            counts.append(word(label, " || (", self._count(counting), ")"))
+        return word(" || ',\"meta\":{' || ", listed(counts, word(" || ',' || ")), " || '}'")
+
+    def _count(self, counting: Counting) -> Piece:
+        condition = where([self.expressions.optional(counting.where)])
+        return word("SELECT count(*) FROM ", self.expressions.table(counting.row), condition)
+
+    # -- groups --------------------------------------------------------------------------------------------
+
+    def _groups(self, groups: Groups) -> tuple[Piece, Piece, Piece | None]:
+        names: dict[Expression, sql.Identifier] = {}
+        for _, scalar in groups.keys:
+            names.setdefault(scalar.expression, numbered("#k", len(names)))
+        keys = list(names)
+        for _, fields in groups.values:
+            for _, scalar in fields:
+                names.setdefault(scalar.expression, numbered("#v", len(names)))
+        alias = numbered("t", self.plan.page.row.number)
+        source = word("(", self._grouped(names, keys), ") AS ", alias)
+        frame = Frame(source)
+        members = [
+            word(in_form(word(alias, ".", names[scalar.expression]), scalar.format), " AS ", name(key))
+            for key, scalar in groups.keys
+        ]
+        for function, fields in groups.values:
+            values = [
+                word(in_form(word(alias, ".", names[scalar.expression]), scalar.format), " AS ", name(field))
+                for field, scalar in fields
+            ]
+            if [field for field, _ in fields] == ["*"]:
+                members.append(word(in_form(word(alias, ".", names[fields[0][1].expression]), "text"), " AS ", name(function)))
+            else:
+                members.append(word(self.levels.record(values, frame), " AS ", name(function)))
+        element = self.levels.record(members, frame)
+        return element, word(source, *frame.joins), None
+
+    def _grouped(self, names: dict[Expression, sql.Identifier], keys: list[Expression]) -> Piece:
+        page = self.plan.page
+        columns = [word(self._aggregated(expression), " AS ", label) for expression, label in names.items()]
+        if not columns:
+            columns = [word("count(*) AS ", NUMBER)]
+        grouping = listed([word(_position(number)) for number in range(1, len(keys) + 1)], COMMA)
+        group = word(" GROUP BY ", grouping) if keys else word()
+        order = [
+            word(names[key.expression], " DESC" if key.descending else "")
+            for key in page.order
+        ]  # fmt: skip
+        joins, condition = self.levels.joins(page.joins), self._condition(page)
+        return word(
+            "SELECT ", listed(columns), " FROM ", self.expressions.table(page.row), joins, condition, group,
+            word(" ORDER BY ", listed(order)) if order else word(), window(page.limit, page.offset),
+        )  # fmt: skip
+
+    def _aggregated(self, expression: Expression) -> Piece:
+        if isinstance(expression, Aggregate) and "Distinct" in expression.function:
+            argument = expression.argument
+            if isinstance(argument, Ref) and argument.type in ("json", "xml", "point"):
+                # These types know no equality; their text does.
+                return word("count(DISTINCT (", self.expressions.expression(argument), ")::text)")
+        return self.expressions.expression(expression)
+
+
+def _position(number: int) -> sql.Literal:
+    return sql.Literal(number)

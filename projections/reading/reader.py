@@ -1,0 +1,169 @@
+"""The reader: requests to bytes, through a cache of compiled plans.
+
+A plan is cached under everything that it depends on: model version, rights, collection, kind of read, and the
+text of the query. What differs between callers of equal rights is bound when the statement runs.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+import psycopg
+
+from domain.access.caller import Caller
+from domain.access.rights import Rights
+from domain.model import Model
+from domain.query.limits import QueryLimits
+from domain.query.parse import parse_query
+from domain.query.plan import ReadPlan
+from domain.query.planner import key_parts, plan_item, plan_keys, plan_list, plan_singleton
+from domain.query.query import Query
+from domain.query.text import parse_text
+from projections.database import Connection, Database
+from projections.reading.channel import fetch
+from projections.reading.compiler import compile_plan
+from projections.reading.refusals import refusal
+from projections.reading.statement import Statement
+
+Raw = str | Mapping[str, Any]
+EMPTY_LIST = b'{"data":[]}'
+CACHED_PLANS = 4000
+LONGEST_CACHED_TEXT = 4000
+
+
+class Reader:
+    """Reads items of any collection as JSON bytes; one statement per call."""
+
+    def __init__(self, database: Database, limits: QueryLimits) -> None:
+        self._database = database
+        self._limits = limits
+        self._plans: OrderedDict[tuple[Any, ...], Statement] = OrderedDict()
+
+    async def list(
+        self,
+        model: Model,
+        rights: Rights,
+        caller: Caller,
+        collection: str,
+        raw: Raw = "",
+        *,
+        connection: Connection | None = None,
+    ) -> bytes:
+        """The list envelope."""
+
+        def plan(query: Query) -> ReadPlan:
+            return plan_list(model, rights, caller, collection, query, self._limits)
+
+        statement = self._statement((model.version, rights.key, collection, "list"), raw, model, plan)
+        return await self._run(statement, caller, connection) or EMPTY_LIST
+
+    async def item(
+        self,
+        model: Model,
+        rights: Rights,
+        caller: Caller,
+        collection: str,
+        key: str,
+        raw: Raw = "",
+        *,
+        connection: Connection | None = None,
+    ) -> bytes | None:
+        """The item envelope, None when there is no such item that the caller can see."""
+
+        def plan(query: Query) -> ReadPlan:
+            return plan_item(model, rights, caller, collection, query, self._limits)
+
+        statement = self._statement((model.version, rights.key, collection, "item"), raw, model, plan)
+        parts = key_parts(model.collections[collection], key)
+        return await self._run(statement, caller, connection, parts)
+
+    async def by_keys(
+        self,
+        model: Model,
+        rights: Rights,
+        caller: Caller,
+        collection: str,
+        keys: Sequence[str],
+        raw: Raw = "",
+        *,
+        connection: Connection | None = None,
+    ) -> bytes:
+        """The list envelope of those of the keys that are there and visible."""
+        if not keys:
+            return EMPTY_LIST
+
+        def plan(query: Query) -> ReadPlan:
+            return plan_keys(model, rights, caller, collection, keys, query, self._limits)
+
+        statement = compile_plan(plan(self._query(raw)), model.version)
+        return await self._run(statement, caller, connection) or EMPTY_LIST
+
+    async def singleton(
+        self,
+        model: Model,
+        rights: Rights,
+        caller: Caller,
+        collection: str,
+        raw: Raw = "",
+        *,
+        connection: Connection | None = None,
+    ) -> bytes:
+        """The item envelope of a singleton; without a visible row it holds the columns' defaults."""
+
+        def plan(query: Query) -> ReadPlan:
+            return plan_singleton(model, rights, caller, collection, query, self._limits)
+
+        statement = self._statement((model.version, rights.key, collection, "singleton"), raw, model, plan)
+        return await self._run(statement, caller, connection) or b'{"data":{}}'
+
+    async def rows(
+        self,
+        model: Model,
+        rights: Rights,
+        caller: Caller,
+        collection: str,
+        raw: Raw = "",
+        *,
+        connection: Connection | None = None,
+    ) -> list[dict[str, Any]]:
+        """The items as Python values, for our own use."""
+        answer = await self.list(model, rights, caller, collection, raw, connection=connection)
+        rows: list[dict[str, Any]] = orjson.loads(answer)["data"]
+        return rows
+
+    def _query(self, raw: Raw) -> Query:
+        if isinstance(raw, str):
+            raw = parse_text(raw, brackets=self._limits.brackets, elements=self._limits.elements)
+        return parse_query(raw, self._limits)
+
+    def _statement(
+        self, place: tuple[Any, ...], raw: Raw, model: Model, plan: Callable[[Query], ReadPlan]
+    ) -> Statement:
+        """The statement of a request, from the cache where its query is text."""
+        if not isinstance(raw, str) or len(raw) > LONGEST_CACHED_TEXT:
+            return compile_plan(plan(self._query(raw)), model.version)
+        key = (*place, raw)
+        statement = self._plans.get(key)
+        if statement is None:
+            statement = compile_plan(plan(self._query(raw)), model.version)
+            self._plans[key] = statement
+            if len(self._plans) > CACHED_PLANS:
+                self._plans.popitem(last=False)
+        else:
+            self._plans.move_to_end(key)
+        return statement
+
+    async def _run(
+        self, statement: Statement, caller: Caller, connection: Connection | None, key: Sequence[str] = ()
+    ) -> bytes | None:
+        parameters = statement.parameters(caller, key)
+        try:
+            if connection is not None:
+                return await fetch(connection, statement, parameters, self._limits.timeout)
+            async with self._database.connection() as own:
+                return await fetch(own, statement, parameters, self._limits.timeout)
+        except psycopg.Error as error:
+            raise refusal(error) from error

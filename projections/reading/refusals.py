@@ -1,0 +1,27 @@
+"""Errors of PostgreSQL in reads: an operand that its column can't take is a bad query, all else is no client's fault."""
+
+from __future__ import annotations
+
+import psycopg
+
+from domain.errors import ActaError, InvalidQuery, ServiceUnavailable
+from projections.errors import translate
+
+# 42804 datatype_mismatch, 42846 cannot_coerce, 42883 undefined_function, 42725 ambiguous_function: an operator on
+# a type that does not have it. 54xxx: a statement beyond PostgreSQL's own limits.
+_MISUSED = frozenset({"42804", "42846", "42883", "42725", "42P18", "54001", "54011", "54023", "54000"})
+
+
+def refusal(error: psycopg.Error) -> ActaError:
+    """The error that a read is answered with."""
+    state = error.sqlstate
+    if state is not None and (state[:2] == "22" or state in _MISUSED):
+        return InvalidQuery(_reason(error))
+    if state in ("42P01", "42703"):
+        # Changed behind our back; the model is being read again.
+        return ServiceUnavailable("database", "the schema has just changed")
+    return translate(error)
+
+
+def _reason(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or "A value does not fit its field").rstrip(".")

@@ -1,0 +1,73 @@
+"""What is sent to PostgreSQL: one text, and the operands that are bound to its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from domain.access.caller import Caller
+from domain.errors import InvalidQuery
+from domain.query import dynamic
+from domain.query.plan import Dynamic, KeyPart, Operand, Value, Values
+
+Bound = bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A compiled plan. ``version`` is the model's: what was prepared for another one is not used again.
+
+    ``fixed`` are the parameters of a statement without dynamic operands, else None.
+    """
+
+    text: bytes
+    operands: tuple[Operand, ...]
+    version: int
+    fixed: tuple[Bound, ...] | None
+
+    def parameters(self, caller: Caller, key: Sequence[str] = ()) -> Sequence[Bound]:
+        """The parameters of one run; ``key`` are the parts of the key that the plan leaves open."""
+        if self.fixed is not None:
+            return self.fixed
+        now = datetime.now(UTC)
+        return [
+            encoded(key[operand.index]) if isinstance(operand, KeyPart) else bound(operand, caller, now)
+            for operand in self.operands
+        ]
+
+
+def statement(text: bytes, operands: Sequence[Operand], version: int) -> Statement:
+    """A statement; operands that nothing can change are bound at once."""
+    fixed = None
+    if not any(isinstance(operand, (Dynamic, KeyPart)) for operand in operands):
+        fixed = tuple(bound(operand, Caller(), datetime.min) for operand in operands)
+    return Statement(text, tuple(operands), version, fixed)
+
+
+def bound(operand: Operand, caller: Caller, now: datetime) -> Bound:
+    """An operand as PostgreSQL's text of it."""
+    if isinstance(operand, Value):
+        return None if operand.text is None else encoded(operand.text)
+    if isinstance(operand, Values):
+        return array(operand.texts)
+    if isinstance(operand, Dynamic):
+        value = dynamic.value(operand, caller, now)
+        if isinstance(value, tuple):
+            return array(value)
+        return None if value is None else value.encode()
+    raise TypeError(operand)
+
+
+def array(texts: Sequence[str | None]) -> bytes:
+    """An array literal."""
+    quoted = ("NULL" if text is None else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
+    return encoded("{" + ",".join(quoted) + "}")
+
+
+def encoded(text: str) -> bytes:
+    """Text for the server. Raises InvalidQuery for half of a surrogate pair."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InvalidQuery("Invalid text: it is not Unicode") from None
