@@ -41,8 +41,10 @@ def collection_of_system(
     real = {column.name: column for column in table.columns}
     fields: dict[str, Field] = {}
     for name, entry in built_in.fields.items():
-        # A view's catalog entry knows neither key nor nullability: there the definition speaks.
-        column = entry.column if view or entry.column is None else real.get(name, entry.column)
+        column = entry.column if entry.column is None else real.get(name, entry.column)
+        if view and entry.column is not None and column is not None:
+            # A view's catalog entry knows neither key nor nullability: there the definition speaks.
+            column = replace(entry.column, sql_type=column.sql_type, base_type=column.base_type)
         fields[name] = entry if column is entry.column else replace(entry, column=column)
     custom = [column for column in table.columns if column.name not in built_in.fields]
     own = [row for row in rows if row["field"] not in built_in.fields]
@@ -71,7 +73,7 @@ def relations_of(
     collections: Mapping[str, Collection], rows: Sequence[RelationMeta], built_in: Model
 ) -> tuple[Relation, ...]:
     """All relations: those with a constraint first, then those that only metadata knows."""
-    metas: dict[tuple[str, str], list[RelationMeta]] = {}
+    metas: dict[tuple[str, str], list[RelationMeta | None]] = {}
     for row in (*(entry.meta for entry in built_in.relations if entry.meta is not None), *rows):
         metas.setdefault((row.many_collection, row.many_field), []).append(row)
     tables = {(each.schema, each.table): each.name for each in collections.values() if each.table}
@@ -79,13 +81,17 @@ def relations_of(
     for collection, field, constraint in _constraints(collections):
         related = tables.get((constraint.schema, constraint.table))
         if related is not None:
-            found = metas.pop((collection, field), (None,))
-            with_constraint.extend(Relation(collection, field, related, constraint, meta) for meta in found)
+            # A second record on the same column has no constraint of its own.
+            first, *more = metas.pop((collection, field), [None])
+            with_constraint.append(Relation(collection, field, related, constraint, first))
+            metas.setdefault((collection, field), []).extend(meta for meta in more if meta is not None)
     without = [
         Relation(meta.many_collection, meta.many_field, meta.one_collection, None, meta)
         for entries in metas.values()
         for meta in entries
-        if meta.many_collection in collections and meta.many_field in collections[meta.many_collection].fields
+        if meta is not None
+        and meta.many_collection in collections
+        and meta.many_field in collections[meta.many_collection].fields
     ]
     return (*with_constraint, *without)
 
