@@ -20,5 +20,5 @@ if __name__ == "__main__":
     try:
         uvloop.run(run(load_settings()))
     except OSError as error:
-        say(f"can't listen: {error}")
+        say(str(error))
         sys.exit(EXIT_FAILURE)

@@ -4,6 +4,7 @@ The parts run until a signal. A part that ends by itself could not start, and ta
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -109,7 +110,9 @@ def _require_free_port(server: ServerSettings) -> None:
 
 
 def _not_listening(server: ServerSettings, error: OSError) -> int:
-    say(f"can't listen on {server.host}:{server.port}: {error.strerror or error}")
+    # asyncio words its errors itself; the number is the system's own.
+    reason = os.strerror(error.errno) if error.errno else error
+    say(f"can't listen on {server.host}:{server.port}: {reason}")
     return EXIT_FAILURE
 
 
