@@ -32,7 +32,7 @@ from projections.schema.service import SchemaService
 from projections.system.rights import RightsStore
 from projections.system.users import UserLog
 from projections.tables.importing import Importer
-from projections.tables.item_writer import ItemWriter
+from projections.system.writer import GuardedWriter
 from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 
@@ -101,7 +101,7 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
 
 def _wire(app: web.Application, settings: Settings, database: Database, models: ModelStore) -> None:
     reader = Reader(database, query_limits(settings.query, settings.database.statement_timeout))
-    writer = ItemWriter(database, reader, settings)
+    writer = GuardedWriter(database, reader, settings)
     secret = settings.auth.secret.get_secret_value() if settings.auth.secret else random_token()
     rights = RightsStore(database, reader)
     sessions = Sessions(database, settings.auth, secret)

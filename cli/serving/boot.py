@@ -1,9 +1,10 @@
-"""What must be true of a database before it is served: schema `acta` up to date."""
+"""What must be true of a database before it is served: schema `acta` up to date, and somebody to administer it."""
 
+from cli.console import say
 from domain.settings import Settings
 from projections.database import Database
-from projections.log.prepare import prepare as prepare_log
-from projections.system.prepare import prepare as prepare_system
+from projections.prepare import prepare
+from projections.system.bootstrap import bootstrap
 
 
 async def boot(settings: Settings) -> None:
@@ -12,5 +13,10 @@ async def boot(settings: Settings) -> None:
     async with await Database.open(
         settings.database.url.get_secret_value(), application="acta boot"
     ) as database:
-        await prepare_log(database)
-        await prepare_system(database)
+        await prepare(database)
+        made = await bootstrap(database, settings)
+    if made is not None:
+        say(f"administrator: {made.email}")
+        for name, secret in (("password", made.password), ("token", made.token)):
+            if secret is not None:
+                say(f"{name}, shown this once: {secret}")
