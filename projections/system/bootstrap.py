@@ -24,7 +24,7 @@ _STATEMENTS = load("system/bootstrap")
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The administrator just created. Password and token, shown once, are None where the settings gave them."""
+    """The administrator just created. What the settings gave is None; what was made up is shown once."""
 
     email: str
     password: str | None
