@@ -37,7 +37,9 @@ def _key(scope: Scope, collection: Collection, row: Row, entry: str) -> tuple[st
     call = function_call(step)
     if len(path) == 1:
         if call is not None:
-            return function_key(call), Scalar(called(scope, collection, row, call, ()), _call_format(call, collection))
+            return function_key(call), Scalar(
+                called(scope, collection, row, call, ()), _call_format(call, collection)
+            )
         found = _column(scope, collection, step, ())
         return entry, Scalar(masked(scope, collection, row, found), output_format(found))
     expression = value_at(scope, collection, row, path, ())
@@ -49,7 +51,9 @@ def _key(scope: Scope, collection: Collection, row: Row, entry: str) -> tuple[st
 
 def _call_format(call: tuple[str, str], collection: Collection) -> str:
     name = function_field(call)
-    return "plain" if call[0] == "json" or (call[0] == "count" and not collection.fields[name].alias) else "text"
+    return (
+        "plain" if call[0] == "json" or (call[0] == "count" and not collection.fields[name].alias) else "text"
+    )
 
 
 def _end(scope: Scope, collection: Collection, path: Path) -> tuple[Collection, str]:
@@ -66,7 +70,9 @@ def _end(scope: Scope, collection: Collection, path: Path) -> tuple[Collection, 
 def _column(scope: Scope, collection: Collection, name: str, path: Path) -> Field:
     found = scope.field(collection, name, path)
     if found.alias:
-        raise InvalidQuery(f'Field "{name}" in collection "{collection.name}" can\'t be grouped or aggregated')
+        raise InvalidQuery(
+            f'Field "{name}" in collection "{collection.name}" can\'t be grouped or aggregated'
+        )
     return found
 
 
@@ -85,7 +91,9 @@ def _value(scope: Scope, collection: Collection, row: Row, function: str, name: 
     if function in ("min", "max") and (found.type in _UNORDERED or found.concealed):
         raise InvalidQuery(f'"{function}" can\'t be applied to field "{name}"')
     expression: Expression = (
-        masked(scope, collection, row, found) if len(path) == 1 else value_at(scope, collection, row, path, ())
+        masked(scope, collection, row, found)
+        if len(path) == 1
+        else value_at(scope, collection, row, path, ())
     )
     return Scalar(Aggregate(function, expression), _format(function, found))
 

@@ -66,7 +66,9 @@ def _type(field: Field) -> str:
     return base if base.startswith(("timestamp", "date", "time")) else field.type
 
 
-def _count(scope: Scope, collection: Collection, row: Row, field: Field, path: Path, names: tuple[str, ...]) -> Expression:
+def _count(
+    scope: Scope, collection: Collection, row: Row, field: Field, path: Path, names: tuple[str, ...]
+) -> Expression:
     side = scope.side(collection, field.name)
     if side is None or side.kind != "o2m":
         raise InvalidQuery(f'Invalid function specified "count" for field "{field.name}"')
@@ -104,7 +106,8 @@ def json_steps(text: str) -> tuple[str, ...]:
     Raises:
         InvalidQuery: for anything but names and indices.
     """
-    steps, position, text = [], 0, text.strip()
+    text, position = text.strip(), 0
+    steps: list[str] = []
     while position < len(text):
         if text[position] == "." and steps:
             position += 1

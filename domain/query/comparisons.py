@@ -30,7 +30,12 @@ from domain.query.plan import (
 )
 from domain.query.scope import Scope
 
-_OWNERS = {"user": "directus_users", "role": "directus_roles", "roles": "directus_roles", "policies": "directus_policies"}
+_OWNERS = {
+    "user": "directus_users",
+    "role": "directus_roles",
+    "roles": "directus_roles",
+    "policies": "directus_policies",
+}
 
 
 def null_meets(operator: str, value: Any) -> bool:
@@ -62,7 +67,9 @@ def comparison(scope: Scope, expression: Expression, field: Field, condition: Co
     return _compare(scope, expression, operator, condition, numeric)
 
 
-def function_comparison(scope: Scope, expression: Expression, function: str, condition: Condition) -> Predicate:
+def function_comparison(
+    scope: Scope, expression: Expression, function: str, condition: Condition
+) -> Predicate:
     """A condition on the result of a function."""
     operator = condition.operator
     if function == "json":
@@ -83,7 +90,9 @@ def _json_comparison(scope: Scope, expression: Expression, condition: Condition)
         return _switch(expression, operator, bool(condition.value), True)
     given = condition.value if isinstance(condition.value, tuple) else (condition.value,)
     numeric = all(isinstance(entry, (int, float)) and not isinstance(entry, bool) for entry in given)
-    compared: Expression = Call("number", expression, "json") if numeric and operator not in TEXTS else expression
+    compared: Expression = (
+        Call("number", expression, "json") if numeric and operator not in TEXTS else expression
+    )
     return _compare(scope, compared, operator, condition, numeric=False)
 
 
@@ -110,7 +119,9 @@ def _switch(expression: Expression, operator: str, value: bool, text: bool) -> P
     return both(missing, Compare("neq", expression, Value(""))) or Truth(True)
 
 
-def _compare(scope: Scope, expression: Expression, operator: str, condition: Condition, numeric: bool) -> Predicate:
+def _compare(
+    scope: Scope, expression: Expression, operator: str, condition: Condition, numeric: bool
+) -> Predicate:
     value = condition.value
     if operator in ("_between", "_nbetween"):
         low, high = (_operand(scope, entry, condition, numeric) for entry in value)
@@ -129,11 +140,15 @@ def _compare(scope: Scope, expression: Expression, operator: str, condition: Con
     return Compare(operator[1:], expression, operand)
 
 
-def _membership(scope: Scope, expression: Expression, operator: str, condition: Condition, numeric: bool) -> Predicate:
+def _membership(
+    scope: Scope, expression: Expression, operator: str, condition: Condition, numeric: bool
+) -> Predicate:
     operands = [_operand(scope, entry, condition, numeric) for entry in condition.value]
     plain = [operand for operand in operands if isinstance(operand, Value)]
     members: list[Predicate] = [
-        Compare(operator[1:], Text(expression), operand) for operand in operands if not isinstance(operand, Value)
+        Compare(operator[1:], Text(expression), operand)
+        for operand in operands
+        if not isinstance(operand, Value)
     ]
     if plain or not members:
         members.append(Compare(operator[1:], expression, Values(tuple(operand.text for operand in plain))))
@@ -159,7 +174,7 @@ def text_of(value: Any) -> str:
     """A JSON value as the text that JavaScript makes of it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:  # noqa: PLR2004
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return str(int(value))
     return str(value)
 

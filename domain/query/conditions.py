@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 from domain.errors import InvalidQuery
 from domain.model import Collection
 from domain.query.comparisons import comparison, function_comparison, null_meets
-from domain.query.filters import EVERYTHING, All, AnyOf, Condition, Filter, Quantified, conjunction, disjunction
+from domain.query.filters import (
+    EVERYTHING,
+    All,
+    AnyOf,
+    Condition,
+    Filter,
+    Quantified,
+    conjunction,
+    disjunction,
+)
 from domain.query.plan import Compare, Exists, Expression, Predicate, Row, Truth, both, either
 from domain.query.scope import Hop, Path, Scope, function_call
 from domain.query.visibility import masked, row_rule
@@ -126,7 +135,9 @@ class Conditions:
         hop = self.scope.hop(place.collection, place.row, step, self.base)
         inner = Conditions(self.scope, {(): Place(hop.collection, hop.row)}, (*self.base, step))
         visible = row_rule(self.scope, hop.collection, hop.row)
-        return Exists(hop.row, hop.link, both(visible, inner.compile(filter.inner)), negated=filter.kind == "_none")
+        return Exists(
+            hop.row, hop.link, both(visible, inner.compile(filter.inner)), negated=filter.kind == "_none"
+        )
 
     def _condition(self, condition: Condition) -> Predicate:
         place, rest = self._place(condition.path)
@@ -161,7 +172,9 @@ def _without(filter: Filter, path: Path) -> Filter:
         members = [_without(member, path) for member in filter.members]
         return NOTHING if NOTHING in members else conjunction(members)
     if isinstance(filter, AnyOf):
-        members = [member for member in (_without(member, path) for member in filter.members) if member != NOTHING]
+        members = [
+            member for member in (_without(member, path) for member in filter.members) if member != NOTHING
+        ]
         return disjunction(members) if members else NOTHING
     if isinstance(filter, Condition) and filter.path[: len(path)] == path:
         return EVERYTHING if null_meets(filter.operator, filter.value) else NOTHING

@@ -38,7 +38,7 @@ def variable(text: str) -> tuple[Dynamic, tuple[str, ...]] | None:
     if now := _NOW.fullmatch(text):
         return Dynamic("now", _shift(now[1] or "")), ()
     if caller := _CALLER.fullmatch(text):
-        return Dynamic(cast(CallerName, caller[1].lower())), tuple(caller[2].split(".")[1:])
+        return Dynamic(cast("CallerName", caller[1].lower())), tuple(caller[2].split(".")[1:])
     return None
 
 
@@ -47,7 +47,7 @@ def is_list(dynamic: Dynamic) -> bool:
     return dynamic.name in ("roles", "policies")
 
 
-def value(dynamic: Dynamic, caller: Caller, now: datetime) -> str | None | tuple[str, ...]:
+def value(dynamic: Dynamic, caller: Caller, now: datetime) -> str | tuple[str, ...] | None:
     """What a variable stands for in one request, as text."""
     if dynamic.name == "now":
         moment = shifted(now, dynamic.shift).astimezone(UTC)

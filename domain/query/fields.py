@@ -13,11 +13,24 @@ _STRING = (
     _BASE
     | _EMPTY
     | frozenset(
-        "_contains _ncontains _icontains _starts_with _nstarts_with _istarts_with _nistarts_with "
-        "_ends_with _nends_with _iends_with _niends_with".split()
+        [
+            "_contains",
+            "_ncontains",
+            "_icontains",
+            "_starts_with",
+            "_nstarts_with",
+            "_istarts_with",
+            "_nistarts_with",
+            "_ends_with",
+            "_nends_with",
+            "_iends_with",
+            "_niends_with",
+        ]
     )
 )
-_GEOMETRY = frozenset({"_eq", "_neq", "_null", "_nnull", "_intersects", "_nintersects", "_intersects_bbox", "_nintersects_bbox"})
+_GEOMETRY = frozenset(
+    {"_eq", "_neq", "_null", "_nnull", "_intersects", "_nintersects", "_intersects_bbox", "_nintersects_bbox"}
+)
 _OTHER = _ORDERED | {"_contains", "_ncontains", "_empty", "_nempty"}
 
 _OPERATORS: Mapping[str, frozenset[str]] = {

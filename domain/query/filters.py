@@ -23,8 +23,19 @@ LISTS = frozenset({"_in", "_nin", "_between", "_nbetween"})
 SWITCHES = frozenset({"_null", "_nnull", "_empty", "_nempty"})
 GEOMETRY = frozenset({"_intersects", "_nintersects", "_intersects_bbox", "_nintersects_bbox"})
 TEXTS = frozenset(
-    "_contains _ncontains _icontains _starts_with _nstarts_with _istarts_with _nistarts_with "
-    "_ends_with _nends_with _iends_with _niends_with".split()
+    [
+        "_contains",
+        "_ncontains",
+        "_icontains",
+        "_starts_with",
+        "_nstarts_with",
+        "_istarts_with",
+        "_nistarts_with",
+        "_ends_with",
+        "_nends_with",
+        "_iends_with",
+        "_niends_with",
+    ]
 )
 SCALARS = frozenset({"_eq", "_neq", "_lt", "_lte", "_gt", "_gte"}) | TEXTS
 OPERATORS = LISTS | SWITCHES | GEOMETRY | SCALARS
@@ -163,7 +174,7 @@ class _Parser:
             if not values and not self.trusted:
                 raise InvalidQuery(f'"{operator}"{_at(path)} needs a non-empty list')
             entries = tuple(self.operand(path, operator, literal(entry)) for entry in _flat(values or ()))
-            if operator in ("_between", "_nbetween") and len(entries) != 2:  # noqa: PLR2004
+            if operator in ("_between", "_nbetween") and len(entries) != 2:
                 return EVERYTHING
             return Condition(path, operator, entries)
         if operator in SWITCHES:

@@ -12,8 +12,9 @@ from domain.query.filters import EVERYTHING, Filter, parse_filter, parse_json
 from domain.query.limits import QueryLimits
 from domain.query.query import Export, Meta, Parameters, Query, Sort
 
-AGGREGATES = frozenset({"count", "countDistinct", "countAll", "sum", "sumDistinct", "avg", "avgDistinct", "min", "max"})
-MAX_LEVELS = 100
+AGGREGATES = frozenset(
+    {"count", "countDistinct", "countAll", "sum", "sumDistinct", "avg", "avgDistinct", "min", "max"}
+)
 
 
 def parse_query(raw: Mapping[str, Any], limits: QueryLimits) -> Query:
@@ -137,27 +138,25 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?)|0[xX
 
 
 def number(value: Any) -> float | int | None:
-    """A value as the number that JavaScript's ``Number()`` makes of it, None where that is NaN or infinite."""
-    if isinstance(value, bool):
+    """What JavaScript's ``Number()`` makes of a value, None where that is NaN or infinite."""
+    if isinstance(value, (bool, int)):
         return int(value)
-    if isinstance(value, int):
-        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
+    return _number(value.strip()) if isinstance(value, str) else None
+
+
+def _number(text: str) -> float | int | None:
     if not text:
         return 0
     if not _NUMBER.fullmatch(text):
         return None
     if text[:2] in ("0x", "0X"):
         return int(text, 16)
-    try:
+    if len(text) < 300 and text.lstrip("+-").isdecimal():
         return int(text)
-    except ValueError:
-        result = float(text)
-        return result if math.isfinite(result) else None
+    result = float(text)
+    return result if math.isfinite(result) else None
 
 
 def _integer(value: Any, parameter: str, least: int) -> int | None:
@@ -247,11 +246,11 @@ def _aggregate(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if not isinstance(value, Mapping):
         raise InvalidQuery('"aggregate" has to be an object')
     functions = []
-    for function, fields in value.items():
+    for function, given in value.items():
         if function not in AGGREGATES:
             raise InvalidQuery(f'Unknown aggregate function "{function}"')
-        if isinstance(fields, Mapping) and all(str(key).isdecimal() for key in fields):
-            fields = list(fields.values())
+        indexed = isinstance(given, Mapping) and all(str(key).isdecimal() for key in given)
+        fields = list(given.values()) if indexed else given
         names = _texts(fields, "aggregate", trim=False)
         if not names or "" in names:
             raise InvalidQuery(f'"aggregate.{function}" needs a field')

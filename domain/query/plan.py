@@ -29,7 +29,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Dynamic:
-    """An operand known only when the statement runs: ``now`` shifted by ``shift``, or something of the caller."""
+    """An operand known only when the statement runs: ``now`` shifted, or something of the caller."""
 
     name: Literal["now", "user", "role", "roles", "policies"]
     shift: tuple[tuple[str, float], ...] = ()
@@ -281,8 +281,8 @@ class ToMany:
     """The related items in order, at most ``limit`` (-1: all) per parent.
 
     ``each`` asks for a form that stops reading a parent's rows at the limit instead of numbering all of them.
-    ``nulls_last`` puts the chosen rows in the order of the first key once more, NULLs last: the reference does
-    that whenever the key is part of the answer.
+    ``nulls_last`` puts the chosen rows in the order of the first key once more, NULLs last: the reference
+    does that whenever the key is part of the answer.
     """
 
     row: Row
@@ -370,7 +370,8 @@ class Counting:
 class ReadPlan:
     """One read. ``single`` answers with the first item, or nothing, instead of a list.
 
-    ``meta`` pairs a name with what it counts; ``cursor`` are the values that the next page begins behind.
+    ``empty`` are the members of the item to answer with where a singleton has no row. ``meta`` pairs a name
+    with what it counts.
     """
 
     collection: str
@@ -378,5 +379,4 @@ class ReadPlan:
     answer: Level | Groups
     single: bool = False
     meta: tuple[tuple[str, Counting], ...] = ()
-    cursor: tuple[Scalar, ...] | None = None
-    empty: Any = None
+    empty: tuple[tuple[str, Any], ...] | None = None

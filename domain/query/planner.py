@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from domain.access.caller import Caller
 from domain.access.rights import ADMINISTRATOR, Rights
 from domain.errors import Forbidden, InvalidQuery
 from domain.model import Collection, Model, split_key
+from domain.model.types import default_value
 from domain.query.aggregate import group_order, plan_groups
 from domain.query.conditions import compile_filter
 from domain.query.limits import QueryLimits
@@ -47,10 +50,17 @@ _RANGES = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
 def plan_list(
-    model: Model, rights: Rights, caller: Caller, collection: str, query: Query, limits: QueryLimits = _DEFAULTS
+    model: Model,
+    rights: Rights,
+    caller: Caller,
+    collection: str,
+    query: Query,
+    limits: QueryLimits = _DEFAULTS,
 ) -> ReadPlan:
     """The plan of a list."""
-    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, query, None, single=False))
+    return _checked(
+        model, rights, caller, limits, lambda scope: _list(scope, collection, query, None, single=False)
+    )
 
 
 def plan_item(
@@ -62,14 +72,18 @@ def plan_item(
     limits: QueryLimits = _DEFAULTS,
 ) -> ReadPlan:
     """The plan of one item; `key_parts` of its key's text are the operands that the plan leaves open."""
-    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, query, (), single=True))
+    return _checked(
+        model, rights, caller, limits, lambda scope: _list(scope, collection, query, (), single=True)
+    )
 
 
 def key_parts(collection: Collection, key: str) -> tuple[str, ...]:
     """The texts of a key's columns. Raises Forbidden for a text that can't be a key."""
     parts = split_key(key, len(collection.primary_key)) if collection.primary_key else ()
     columns = [collection.columns[name] for name in collection.primary_key]
-    if not parts or not all(_possible(column.base_type, text) for column, text in zip(columns, parts, strict=True)):
+    if not parts or not all(
+        _possible(column.base_type, text) for column, text in zip(columns, parts, strict=True)
+    ):
         raise Forbidden()
     return parts
 
@@ -84,26 +98,54 @@ def plan_keys(
     limits: QueryLimits = _DEFAULTS,
 ) -> ReadPlan:
     """The plan of the items with these keys; sized to the keys unless the query has a limit."""
-    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, query, keys, single=False))
+    return _checked(
+        model, rights, caller, limits, lambda scope: _list(scope, collection, query, keys, single=False)
+    )
 
 
 def plan_singleton(
-    model: Model, rights: Rights, caller: Caller, collection: str, query: Query, limits: QueryLimits = _DEFAULTS
+    model: Model,
+    rights: Rights,
+    caller: Caller,
+    collection: str,
+    query: Query,
+    limits: QueryLimits = _DEFAULTS,
 ) -> ReadPlan:
-    """The plan of a singleton's item."""
+    """The plan of a singleton's item; without a visible row its columns' defaults stand in for it."""
     one = replace(query, root=replace(query.root, limit=1, page=None))
-    return _checked(model, rights, caller, limits, lambda scope: _list(scope, collection, one, None, single=True))
+
+    def build(scope: Scope) -> ReadPlan:
+        plan = _list(scope, collection, one, None, single=True)
+        return (
+            plan if query.aggregated else replace(plan, empty=_defaults(scope.collection(collection), query))
+        )
+
+    return _checked(model, rights, caller, limits, build)
+
+
+def _defaults(collection: Collection, query: Query) -> tuple[tuple[str, Any], ...]:
+    """The requested fields that have a default, and the key, which is null."""
+    asked = {path[0] for path in query.fields}
+    found: list[tuple[str, Any]] = []
+    for name, column in collection.columns.items():
+        if name not in collection.item_fields or not ("*" in asked or name in asked):
+            continue
+        if name in collection.primary_key:
+            found.append((name, None))
+            continue
+        default = default_value(column.default, collection.fields[name].type)
+        if default is not None:
+            found.append((name, default))
+    return tuple(found)
 
 
 def _checked(
     model: Model, rights: Rights, caller: Caller, limits: QueryLimits, build: Callable[[Scope], ReadPlan]
 ) -> ReadPlan:
     if not rights.admin:
-        try:
+        # What is wrong with a value may tell of a field that the caller must not know.
+        with suppress(InvalidQuery):
             build(Scope(model, ADMINISTRATOR, caller, limits))
-        except InvalidQuery:
-            # What is wrong with a value may tell of a field that the caller must not know.
-            pass
     return build(Scope(model, rights, caller, limits))
 
 
@@ -124,7 +166,12 @@ def _list(scope: Scope, name: str, query: Query, keys: Sequence[str] | None, *, 
         limit = len(keys) if query.root.limit is None else limit
         if single:
             # A key finds one row at most, so only a limit of 0 limits anything.
-            limit, offset, order, ordering = 0 if query.root.limit == 0 else -1, 0, (), Ordering(scope, collection, row)
+            limit, offset, order, ordering = (
+                0 if query.root.limit == 0 else -1,
+                0,
+                (),
+                Ordering(scope, collection, row),
+            )
     page = Page(row, where, tuple(ordering.joins.values()), order, limit, offset)
     meta = () if single and keys is not None else _meta(scope, collection, query, keys)
     return ReadPlan(name, page, level, single, meta)
@@ -144,7 +191,7 @@ def _groups(
 
 
 def _names(wanted: dict[str, Wanted]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(entry.field for entry in wanted.values()))
+    return tuple(dict.fromkeys(entry.name for entry in wanted.values()))
 
 
 def _matching(
@@ -182,15 +229,12 @@ def _keys(scope: Scope, collection: Collection, row: Row, keys: Sequence[str]) -
         return both(*(Compare("eq", ref, KeyPart(index)) for index, ref in enumerate(refs))) or Truth(True)
     if len(refs) == 1:
         return Compare("in", refs[0], Values(tuple(key[0] for key in parts)))
-    return (
-        either(
-            *(
-                both(*(Compare("eq", ref, Value(text)) for ref, text in zip(refs, key, strict=True)))
-                for key in parts
-            )
+    return either(
+        *(
+            both(*(Compare("eq", ref, Value(text)) for ref, text in zip(refs, key, strict=True)))
+            for key in parts
         )
-        or Truth(True)
-    )
+    ) or Truth(True)
 
 
 def _possible(base: str, text: str) -> bool:

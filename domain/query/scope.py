@@ -170,7 +170,11 @@ class Scope:
         """From a foreign key to the row it names."""
         name = side.relation.field
         constraint = side.relation.constraint
-        there_name = constraint.column if constraint and constraint.column in related.columns else related.primary_key[0]
+        there_name = (
+            constraint.column
+            if constraint and constraint.column in related.columns
+            else related.primary_key[0]
+        )
         there = self.row(related)
         link = Link(
             (paired(self.ref(row, collection, name), self.ref(there, related, there_name)),),
@@ -178,11 +182,15 @@ class Scope:
         )
         return Hop(related, there, link, many=False, name=name)
 
-    def to_many(self, row: Row, collection: Collection, child: Collection, foreign_key: str, name: str) -> Hop:
+    def to_many(
+        self, row: Row, collection: Collection, child: Collection, foreign_key: str, name: str
+    ) -> Hop:
         """From a row to those whose foreign key names it."""
         there = self.row(child)
         foreign = child.columns[foreign_key].foreign_key
-        here_name = foreign.column if foreign and foreign.column in collection.columns else collection.primary_key[0]
+        here_name = (
+            foreign.column if foreign and foreign.column in collection.columns else collection.primary_key[0]
+        )
         link = Link((paired(self.ref(row, collection, here_name), self.ref(there, child, foreign_key)),))
         return Hop(child, there, link, many=True, name=name)
 

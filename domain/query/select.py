@@ -12,21 +12,34 @@ from domain.query.conditions import compile_filter
 from domain.query.fields import output_format
 from domain.query.ordering import Ordering
 from domain.query.parse import split_path
-from domain.query.plan import JsonPath, Level, Node, Ref, Row, Scalar, Text, ToAny, ToMany, ToOne, both
+from domain.query.plan import (
+    JsonPath,
+    Level,
+    Node,
+    Predicate,
+    Ref,
+    Row,
+    Scalar,
+    Text,
+    ToAny,
+    ToMany,
+    ToOne,
+    both,
+)
 from domain.query.query import NO_PARAMETERS, Parameters, Sort
 from domain.query.scope import Path, Scope, function_call
 from domain.query.search import search_predicate
 from domain.query.visibility import mask, masked, row_rule
 
 EACH_LIMIT = 20
-"""Up to this limit per parent, reading each parent's rows by themselves is the faster form (see docs/queries.md)."""
+"""Up to this limit per parent, reading each parent's rows by themselves is faster (docs/queries.md)."""
 
 
 @dataclass
 class Wanted:
-    """One member of the answer: a field or a call, plain or with paths below it (per any-to-one scope)."""
+    """One member of the answer: a field or call, plain or with paths below it (per any-to-one scope)."""
 
-    field: str
+    name: str
     call: tuple[str, str] | None = None
     plain: bool = False
     below: dict[str, list[Path]] = field(default_factory=dict)
@@ -49,7 +62,7 @@ class Selection:
         path: Path,
     ) -> Level:
         """One level of the answer."""
-        names = tuple(dict.fromkeys(entry.field for entry in wanted.values()))
+        names = tuple(dict.fromkeys(entry.name for entry in wanted.values()))
         outputs = []
         for name, entry in wanted.items():
             below = parameters.levels.get(name, NO_PARAMETERS)
@@ -120,7 +133,12 @@ class Selection:
         return target is not None and self.scope.rights.may(target, "read")
 
     def _named(
-        self, collection: Collection, alias: str | None, steps: Path, found: dict[str, Wanted], refused: list[str]
+        self,
+        collection: Collection,
+        alias: str | None,
+        steps: Path,
+        found: dict[str, Wanted],
+        refused: list[str],
     ) -> None:
         head, rest = steps[0], steps[1:]
         call = function_call(head)
@@ -180,22 +198,24 @@ class Selection:
         scope = self.scope
         if entry.call is not None:
             expression = called(scope, collection, row, entry.call, path, names=names)
-            json = isinstance(expression, JsonPath) or (entry.call[0] == "count" and not collection.fields[entry.field].alias)
+            json = isinstance(expression, JsonPath) or (
+                entry.call[0] == "count" and not collection.fields[entry.name].alias
+            )
             return Scalar(expression, "plain" if json else "text")
-        found = collection.fields[entry.field]
-        side = scope.side(collection, entry.field)
+        found = collection.fields[entry.name]
+        side = scope.side(collection, entry.name)
         if side is None:
             return None if found.alias else self._scalar(collection, row, found, names)
         if side.kind == "o2m":
-            return self._to_many(collection, row, entry, side, below, (*path, entry.field), names)
+            return self._to_many(collection, row, entry, side, below, (*path, entry.name), names)
         if not entry.below:
             return self._scalar(collection, row, found, names)
         if side.kind == "a2o":
             return self._to_any(collection, row, entry, side, parameters, path, names, output)
         self._count_relation()
-        related = scope.collection(str(side.relation.related), (*path, entry.field))
+        related = scope.collection(str(side.relation.related), (*path, entry.name))
         return self._to_one(
-            collection, row, entry.field, side, related, entry.below[""], below, (*path, entry.field), names
+            collection, row, entry.name, side, related, entry.below[""], below, (*path, entry.name), names
         )
 
     def _scalar(self, collection: Collection, row: Row, found: Field, names: tuple[str, ...]) -> Scalar:
@@ -225,10 +245,15 @@ class Selection:
         return ToOne(hop.row, hop.link, visible, level, mask(scope, collection, row, name, names))
 
     def _visible(
-        self, collection: Collection, row: Row, wanted: Mapping[str, Wanted], parameters: Parameters, path: Path
-    ):  # type: ignore[no-untyped-def]
+        self,
+        collection: Collection,
+        row: Row,
+        wanted: Mapping[str, Wanted],
+        parameters: Parameters,
+        path: Path,
+    ) -> Predicate | None:
         scope = self.scope
-        names = tuple(dict.fromkeys(entry.field for entry in wanted.values()))
+        names = tuple(dict.fromkeys(entry.name for entry in wanted.values()))
         return both(
             row_rule(scope, collection, row, names),
             compile_filter(scope, parameters.filter, collection, row, path),
@@ -250,7 +275,7 @@ class Selection:
         if not scope.rights.may(side.relation.collection, "read"):
             return None
         child = scope.collection(side.relation.collection, path)
-        hop = scope.to_many(row, collection, child, side.relation.field, entry.field)
+        hop = scope.to_many(row, collection, child, side.relation.field, entry.name)
         paths = entry.below.get("", [])
         wanted = self.wanted(child, paths, parameters, path, side.relation)
         where = self._visible(child, hop.row, wanted, parameters, path)
@@ -270,7 +295,7 @@ class Selection:
             level,
             each=0 < limit <= EACH_LIMIT and parameters.limit is not None,
             nulls_last=bool(sort) and sort[0].descending and _selected(wanted, sort[0]),
-            shown=mask(scope, collection, row, entry.field, names),
+            shown=mask(scope, collection, row, entry.name, names),
         )
 
     def _to_any(
@@ -295,11 +320,11 @@ class Selection:
                 branches.append((target, None))
                 continue
             self._count_relation()
-            step = f"{entry.field}:{target}"
+            step = f"{entry.name}:{target}"
             below = parameters.levels.get(f"{output}:{target}", NO_PARAMETERS)
-            node = self._to_one(collection, row, entry.field, side, known, paths, below, (*path, step), names)
+            node = self._to_one(collection, row, entry.name, side, known, paths, below, (*path, step), names)
             branches.append((target, replace(node, shown=None)))
-        found = collection.fields[entry.field]
+        found = collection.fields[entry.name]
         item = Scalar(scope.ref(row, collection, found.name), output_format(found))
         which = scope.ref(row, collection, str(meta.one_collection_field if meta else ""))
         return ToAny(Text(which), item, tuple(branches), mask(scope, collection, row, found.name, names))
@@ -313,10 +338,8 @@ class Selection:
 def window(scope: Scope, parameters: Parameters, *, nested: bool = False) -> tuple[int, int]:
     """The number of rows to read (-1: all) and to leave out."""
     limits = scope.limits
-    if nested and parameters.limit is None:
-        limit = limits.default
-    else:
-        limit = limits.rows(parameters.limit)
+    # The maximum binds nested rows only where all of them are asked for.
+    limit = limits.default if nested and parameters.limit is None else limits.rows(parameters.limit)
     offset = parameters.offset or 0
     if parameters.page:
         offset = (parameters.page - 1) * limit if limit >= 0 and parameters.limit != -1 else 0
@@ -331,7 +354,11 @@ def default_sort(scope: Scope, collection: Collection, relation: Relation | None
         if name and name in collection.columns and scope.permitted(collection, name):
             rest = candidates[position:] if name in collection.primary_key else (name,)
             return tuple(Sort((str(entry),)) for entry in rest)
-    readable = (name for name, column in collection.columns.items() if scope.permitted(collection, name) and column.base_type not in ("json", "xml", "point"))
+    readable = (
+        name
+        for name, column in collection.columns.items()
+        if scope.permitted(collection, name) and column.base_type not in ("json", "xml", "point")
+    )
     return tuple(Sort((name,)) for name in list(readable)[:1])
 
 

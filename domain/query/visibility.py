@@ -18,7 +18,9 @@ from domain.query.scope import ReadRule, Scope
 def participating(scope: Scope, collection: Collection, names: Names[str] = ()) -> tuple[ReadRule, ...]:
     """The rules that speak of any of these fields; all of them when no field is named."""
     rules = scope.rules(collection)
-    return tuple(rule for rule in rules if not names or rule.fields is None or not rule.fields.isdisjoint(names))
+    return tuple(
+        rule for rule in rules if not names or rule.fields is None or not rule.fields.isdisjoint(names)
+    )
 
 
 def row_rule(scope: Scope, collection: Collection, row: Row, names: Names[str] = ()) -> Predicate | None:
@@ -39,7 +41,9 @@ def mask(
     return None if granting == rules else _any(scope, granting, collection, row)
 
 
-def masked(scope: Scope, collection: Collection, row: Row, field: Field, names: Names[str] = ()) -> Expression:
+def masked(
+    scope: Scope, collection: Collection, row: Row, field: Field, names: Names[str] = ()
+) -> Expression:
     """A column as the caller sees it."""
     expression = scope.ref(row, collection, field.name)
     visible = mask(scope, collection, row, field.name, names)

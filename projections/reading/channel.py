@@ -42,12 +42,12 @@ _prepared: WeakKeyDictionary[Connection, _Prepared] = WeakKeyDictionary()
 
 
 async def fetch(
-    connection: Connection, statement: Statement, parameters: Sequence[Bound], timeout: float
+    connection: Connection, statement: Statement, parameters: Sequence[Bound], seconds: float
 ) -> bytes | None:
     """The one value of a statement's answer, None when there is no row.
 
     Raises:
-        ServiceUnavailable: when the statement runs longer than ``timeout`` seconds.
+        ServiceUnavailable: when the statement runs longer than ``seconds``.
         psycopg.Error: what PostgreSQL refuses.
     """
     pgconn = connection.pgconn
@@ -57,18 +57,18 @@ async def fetch(
     key = (statement.version, statement.text)
     name = known.names.get(key)
     if name is None:
-        name = await _introduce(connection, known, key, timeout)
+        name = await _introduce(connection, known, key, seconds)
     else:
         known.names.move_to_end(key)
     if name is None:
         pgconn.send_query_params(statement.text, parameters)
     else:
         pgconn.send_query_prepared(name, parameters)
-    result = await _answer(connection, pgconn, timeout)
+    result = await _answer(connection, pgconn, seconds)
     return result.get_value(0, 0) if result.ntuples else None
 
 
-async def _introduce(connection: Connection, known: _Prepared, key: _Key, timeout: float) -> bytes | None:
+async def _introduce(connection: Connection, known: _Prepared, key: _Key, seconds: float) -> bytes | None:
     """Prepare what is met again; remember what is met first."""
     pgconn = connection.pgconn
     if key not in known.names:
@@ -77,23 +77,23 @@ async def _introduce(connection: Connection, known: _Prepared, key: _Key, timeou
             _, name = known.names.popitem(last=False)
             if name is not None:
                 pgconn.send_query_params(b"DEALLOCATE " + name, None)
-                await _answer(connection, pgconn, timeout)
+                await _answer(connection, pgconn, seconds)
         return None
     name = known.new_name()
     pgconn.send_prepare(name, key[1])
-    await _answer(connection, pgconn, timeout)
+    await _answer(connection, pgconn, seconds)
     known.names[key] = name
     known.names.move_to_end(key)
     return name
 
 
-async def _answer(connection: Connection, pgconn: PGconn, timeout: float) -> PGresult:
+async def _answer(connection: Connection, pgconn: PGconn, seconds: float) -> PGresult:
     """Wait for the answer of what was sent; the connection is idle again afterwards, whatever happens."""
     try:
-        await _until(pgconn, timeout)
+        await _until(pgconn, seconds)
     except TimeoutError:
         await _stop(connection, pgconn)
-        raise ServiceUnavailable("database", f"the query took longer than {timeout:g} seconds") from None
+        raise ServiceUnavailable("database", f"the query took longer than {seconds:g} seconds") from None
     except asyncio.CancelledError:
         await asyncio.shield(_stop(connection, pgconn))
         raise
@@ -107,7 +107,7 @@ async def _answer(connection: Connection, pgconn: PGconn, timeout: float) -> PGr
     return result
 
 
-async def _until(pgconn: PGconn, timeout: float) -> None:
+async def _until(pgconn: PGconn, seconds: float) -> None:
     """Send what waits to be sent, then wait until the whole answer is there."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
@@ -136,7 +136,7 @@ async def _until(pgconn: PGconn, timeout: float) -> None:
         if not done.done():
             done.set_exception(TimeoutError())
 
-    timer = loop.call_later(timeout, late) if timeout > 0 else None
+    timer = loop.call_later(seconds, late) if seconds > 0 else None
     loop.add_reader(descriptor, readable)
     if pgconn.flush():
         loop.add_writer(descriptor, writable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 from psycopg import sql
 
 from domain.query.plan import Aggregate, Counting, Expression, Groups, Level, Page, ReadPlan, Ref
@@ -29,7 +30,15 @@ class _Compiler:
         else:
             element, source, order = self._items(self.plan.answer)
         if streamed:
-            query = word("SELECT ", element, "::text FROM ", source, *((" ORDER BY ", order) if order else ()))
+            query = word(
+                "SELECT ", element, "::text FROM ", source, *((" ORDER BY ", order) if order else ())
+            )
+        elif self.plan.empty is not None:
+            stored = word("(SELECT ", element, "::text FROM ", source, ")")
+            missing = self.expressions.text(orjson.dumps(dict(self.plan.empty)).decode())
+            query = word(
+                "SELECT '{\"data\":' || coalesce(", stored, ", ", missing, ")", self._meta(), " || '}'"
+            )
         elif self.plan.single:
             query = word("SELECT '{\"data\":' || ", element, "::text", self._meta(), " || '}' FROM ", source)
         else:
@@ -113,7 +122,13 @@ class _Compiler:
                 for field, scalar in fields
             ]
             if [field for field, _ in fields] == ["*"]:
-                members.append(word(in_form(word(alias, ".", names[fields[0][1].expression]), "text"), " AS ", name(function)))
+                members.append(
+                    word(
+                        in_form(word(alias, ".", names[fields[0][1].expression]), "text"),
+                        " AS ",
+                        name(function),
+                    )
+                )
             else:
                 members.append(word(self.levels.record(values, frame), " AS ", name(function)))
         element = self.levels.record(members, frame)

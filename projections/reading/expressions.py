@@ -178,7 +178,8 @@ class Expressions:
 
     def _joined(self, parts: tuple[Expression, ...]) -> Piece:
         escaped = [
-            word("replace(replace((", self.expression(part), ")::text, '%', '%25'), ',', '%2C')") for part in parts
+            word("replace(replace((", self.expression(part), ")::text, '%', '%25'), ',', '%2C')")
+            for part in parts
         ]
         return word("concat_ws(',', ", listed(escaped), ")")
 
@@ -231,7 +232,9 @@ class Expressions:
         if "intersects" in operator:
             return self._intersects(expression, operator, operand)
         if isinstance(operand, LookedUp) and dynamic.is_list(operand.owner):
-            return word(expression, " = ANY (" if operator == "eq" else " <> ALL (", self.operand(operand), ")")
+            return word(
+                expression, " = ANY (" if operator == "eq" else " <> ALL (", self.operand(operand), ")"
+            )
         if operator in _LOWERED:
             return word("lower(", expression, ")", _LOWERED[operator], "lower(", self.operand(operand), ")")
         return word(expression, _INFIX[operator], self.operand(operand))

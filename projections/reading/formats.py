@@ -7,6 +7,7 @@ is left alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import LiteralString
 
 from domain.query.plan import Scalar
 from projections.reading.compose import Piece, word
@@ -51,10 +52,9 @@ def _conceal(value: Piece) -> Piece:
 
 
 def _boolean(value: Piece) -> Piece:
-    return word(
-        "CASE (", value, ")::text WHEN '1' THEN 'true'::json WHEN 'true' THEN 'true'::json WHEN '0' THEN 'false'::json",
-        " WHEN 'false' THEN 'false'::json WHEN '' THEN NULL ELSE to_json(", value, ") END",
-    )  # fmt: skip
+    true: LiteralString = ")::text WHEN '1' THEN 'true'::json WHEN 'true' THEN 'true'::json"
+    false: LiteralString = " WHEN '0' THEN 'false'::json WHEN 'false' THEN 'false'::json WHEN '' THEN NULL"
+    return word("CASE (", value, true, false, " ELSE to_json(", value, ") END")
 
 
 def _buffer(value: Piece) -> Piece:
@@ -76,11 +76,21 @@ def _interval(value: Piece) -> Piece:
         (", 'milliseconds', nullif(trim_scale(mod(extract(second FROM ", "), 1) * 1000), 0)"),
     )
     members = word(*(word(before, value, after) for before, after in parts))
-    return word("CASE WHEN (", value, ") IS NOT NULL THEN json_strip_nulls(json_build_object(", members, ")) END")
+    return word(
+        "CASE WHEN (", value, ") IS NOT NULL THEN json_strip_nulls(json_build_object(", members, ")) END"
+    )
 
 
 def _point(value: Piece) -> Piece:
-    return word("CASE WHEN (", value, ") IS NOT NULL THEN json_build_object('x', (", value, ")[0], 'y', (", value, ")[1]) END")
+    return word(
+        "CASE WHEN (",
+        value,
+        ") IS NOT NULL THEN json_build_object('x', (",
+        value,
+        ")[0], 'y', (",
+        value,
+        ")[1]) END",
+    )
 
 
 def _geojson(value: Piece) -> Piece:

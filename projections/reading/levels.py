@@ -54,10 +54,12 @@ class Levels:
     def object(self, level: Level, frame: Frame) -> Piece:
         """The JSON of one item; without members it is the bare key."""
         if not level.outputs:
-            return word("to_json(", formatted(self.expressions, level.bare), ")") if level.bare else word("'null'::json")
-        members = [
-            word(self._node(node, frame), " AS ", name(output)) for output, node in level.outputs
-        ]
+            return (
+                word("to_json(", formatted(self.expressions, level.bare), ")")
+                if level.bare
+                else word("'null'::json")
+            )
+        members = [word(self._node(node, frame), " AS ", name(output)) for output, node in level.outputs]
         return self.record(members, frame)
 
     def record(self, members: Sequence[Piece], frame: Frame) -> Piece:
@@ -136,12 +138,11 @@ class Levels:
         else:
             table = word("(", source, ") AS ", alias)
         key = word(alias, ".", KEY)
-        self.tables.append(
-            word(
-                aggregated, " AS (SELECT ", key, ", json_agg(", element, " ORDER BY ", order, ") AS ", VALUE,
-                " FROM ", table, *inner.joins, " GROUP BY ", key, ")",
-            )  # fmt: skip
-        )
+        query = word(
+            "SELECT ", key, ", json_agg(", element, " ORDER BY ", order, ") AS ", VALUE,
+            " FROM ", table, *inner.joins, " GROUP BY ", key,
+        )  # fmt: skip
+        self.tables.append(word(aggregated, " AS (", query, ")"))
         joined = word(aggregated, ".", KEY, " = ", expressions.expression(here))
         frame.left_join(aggregated, joined)
         return word("coalesce(", aggregated, ".", VALUE, ", '[]'::json)")
@@ -249,7 +250,7 @@ def window(limit: int, offset: int) -> Piece:
 def listed_columns(first: Sequence[Piece], columns: Piece) -> Piece:
     """Select list entries and then columns, of which there may be none."""
     parts = [*first]
-    if isinstance(columns, sql.Composed) and len(list(columns)):
+    if isinstance(columns, sql.Composed) and list(columns):
         parts.append(columns)
     return listed(parts)
 

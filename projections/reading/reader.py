@@ -29,6 +29,7 @@ from projections.reading.refusals import refusal
 from projections.reading.statement import Statement
 
 Raw = str | Mapping[str, Any]
+Rows = list[dict[str, Any]]
 EMPTY_LIST = b'{"data":[]}'
 CACHED_PLANS = 4000
 LONGEST_CACHED_TEXT = 4000
@@ -128,10 +129,10 @@ class Reader:
         raw: Raw = "",
         *,
         connection: Connection | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> Rows:
         """The items as Python values, for our own use."""
         answer = await self.list(model, rights, caller, collection, raw, connection=connection)
-        rows: list[dict[str, Any]] = orjson.loads(answer)["data"]
+        rows: Rows = orjson.loads(answer)["data"]
         return rows
 
     def _query(self, raw: Raw) -> Query:

@@ -1,4 +1,4 @@
-"""Errors of PostgreSQL in reads: an operand that its column can't take is a bad query, all else is no client's fault."""
+"""Errors of PostgreSQL in reads: an operand that its column can't take is a bad query."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import psycopg
 from domain.errors import ActaError, InvalidQuery, ServiceUnavailable
 from projections.errors import translate
 
-# 42804 datatype_mismatch, 42846 cannot_coerce, 42883 undefined_function, 42725 ambiguous_function: an operator on
-# a type that does not have it. 54xxx: a statement beyond PostgreSQL's own limits.
+# 42804 datatype_mismatch, 42846 cannot_coerce, 42883 undefined_function, 42725 ambiguous_function: an
+# operator on a type that does not have it. 54xxx: a statement beyond PostgreSQL's own limits.
 _MISUSED = frozenset({"42804", "42846", "42883", "42725", "42P18", "54001", "54011", "54023", "54000"})
 
 

@@ -12,6 +12,7 @@ from domain.query import dynamic
 from domain.query.plan import Dynamic, KeyPart, Operand, Value, Values
 
 Bound = bytes | None
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def statement(text: bytes, operands: Sequence[Operand], version: int) -> Stateme
     """A statement; operands that nothing can change are bound at once."""
     fixed = None
     if not any(isinstance(operand, (Dynamic, KeyPart)) for operand in operands):
-        fixed = tuple(bound(operand, Caller(), datetime.min) for operand in operands)
+        fixed = tuple(bound(operand, Caller(), _NEVER) for operand in operands)
     return Statement(text, tuple(operands), version, fixed)
 
 
@@ -61,8 +62,11 @@ def bound(operand: Operand, caller: Caller, now: datetime) -> Bound:
 
 def array(texts: Sequence[str | None]) -> bytes:
     """An array literal."""
-    quoted = ("NULL" if text is None else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
-    return encoded("{" + ",".join(quoted) + "}")
+    return encoded("{" + ",".join("NULL" if text is None else _quoted(text) for text in texts) + "}")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def encoded(text: str) -> bytes:
