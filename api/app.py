@@ -22,7 +22,7 @@ from api.middleware.errors import errors
 from api.middleware.headers import headers
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
-from api.rest import collections, fields, imports, items, me, relations, server, system, utils
+from api.rest import collections, fields, imports, items, me, relations, schema, server, system, utils
 from domain.query.limits import QueryLimits
 from domain.settings import QuerySettings, Settings
 from projections.database import Database
@@ -31,13 +31,13 @@ from projections.reading.reader import Reader
 from projections.schema.service import SchemaService
 from projections.system.rights import RightsStore
 from projections.system.users import UserLog
-from projections.tables.importing import Importer
 from projections.system.writer import GuardedWriter
+from projections.tables.importing import Importer
 from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 
 # Routes with fixed names below a path come before those with a key in the same place.
-ROOMS = (me, items, system, collections, fields, relations, auth, server, utils, imports)
+ROOMS = (me, items, system, collections, fields, relations, schema, auth, server, utils, imports)
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -50,15 +50,8 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[keys.SETTINGS] = settings
     app.cleanup_ctx.append(_services)
-    for routes in (
-        me.routes(),
-        items.routes(),
-        system.routes(),
-        auth.routes(),
-        server.routes(),
-        utils.routes(),
-    ):
-        app.router.add_routes(routes)
+    for room in ROOMS:
+        app.router.add_routes(room.routes())
     return app
 
 

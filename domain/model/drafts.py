@@ -70,7 +70,7 @@ class CollectionDraft:
 
 @dataclass(frozen=True, slots=True)
 class RelationDraft:
-    """A relation to be added; ``related`` None means any-to-one, which has no constraint."""
+    """A relation to be added; ``related`` None means any-to-one, which never has a constraint."""
 
     collection: str
     field: str
@@ -78,6 +78,11 @@ class RelationDraft:
     on_update: ReferenceAction
     on_delete: ReferenceAction
     meta: Mapping[str, Any]
+    constraint: bool = True
+
+    def without_constraint(self) -> RelationDraft:
+        """The same relation, enforced by nothing in the database."""
+        return replace(self, constraint=False)
 
 
 def collection_draft(body: Any) -> CollectionDraft:

@@ -31,7 +31,7 @@ async def create_relation(work: Work, draft: RelationDraft) -> None:
     """
     owner = _check(work.model, draft)
     work.about = (draft.collection, draft.field)
-    if draft.related is not None:
+    if draft.related is not None and draft.constraint:
         target = work.model.collections[draft.related]
         await work.run(_foreign_key(owner, draft.field, target, (draft.on_update, draft.on_delete)))
     values = {
@@ -59,7 +59,7 @@ def _check(model: Model, draft: RelationDraft) -> Collection:
         raise InvalidPayload(
             f'Field "{draft.field}" in collection "{draft.collection}" already has a relation'
         )
-    if draft.related is not None and entry.column is None:
+    if draft.related is not None and draft.constraint and entry.column is None:
         raise InvalidPayload(f'Field "{draft.field}" in collection "{draft.collection}" has no column')
     return owner
 

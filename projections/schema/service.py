@@ -14,8 +14,18 @@ from domain.errors import Forbidden, InvalidPayload
 from domain.model import wire
 from domain.model.drafts import collection_draft, field_draft, relation_draft
 from domain.model.schema import Model
+from domain.model.schema_diff import (
+    check_applicable,
+    check_diff,
+    check_snapshot,
+    check_system_fields,
+    diff_snapshots,
+    is_empty,
+)
+from domain.model.snapshot import fingerprint, snapshot
 from projections.database import Database
 from projections.schema import collections, fields, relations
+from projections.schema.apply import apply_diff
 from projections.schema.refusals import refusal
 from projections.schema.work import Work
 from projections.sql import load
@@ -213,6 +223,39 @@ class SchemaService:
         _administrators(command)
         async with self.work(command) as work:
             await relations.delete_relation(work, collection, field)
+
+    # Snapshots
+
+    def snapshot(self, command: Command) -> Object:
+        """GET /schema/snapshot."""
+        _administrators(command)
+        return snapshot(self.model)
+
+    async def diff(self, command: Command, document: Any, *, force: bool = False) -> Object | None:
+        """POST /schema/diff: ``{hash, diff}``, None when nothing differs."""
+        _administrators(command)
+        target = check_snapshot(document, force=force)
+        await self._store.refresh()
+        current = snapshot(self.model)
+        found = diff_snapshots(current, target)
+        return None if is_empty(found) else {"hash": fingerprint(current), "diff": found}
+
+    async def apply(
+        self, command: Command, body: Any, *, force: bool = False, dry: bool = False
+    ) -> list[str]:
+        """POST /schema/apply; the DDL that was run. A ``dry`` one changes nothing."""
+        _administrators(command)
+        expected, diff = check_diff(body)
+        if is_empty(diff):
+            return []
+        async with self.work(command, dry=dry) as work:
+            work.silent = True
+            current = snapshot(work.model)
+            check_system_fields(diff)
+            if not force:
+                check_applicable(current, diff, expected)
+            await apply_diff(work, current, diff)
+        return work.statements
 
     # Answers
 

@@ -1,0 +1,142 @@
+"""A snapshot: the tracked part of the model as a document to be kept, compared and applied elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from domain.model import wire
+from domain.model.schema import Collection, CollectionKind, Field, Model, Relation
+
+Object = dict[str, Any]
+
+VERSION = 1
+SOFTWARE = "11.17.4"
+"""The version of the reference whose snapshots are these."""
+VENDOR = "postgres"
+VENDORS = frozenset({"mysql", "postgres", "sqlite", "oracle", "mssql", "cockroachdb", "redshift"})
+
+COLUMN_MEMBERS = (
+    "name",
+    "table",
+    "data_type",
+    "default_value",
+    "max_length",
+    "numeric_precision",
+    "numeric_scale",
+    "is_nullable",
+    "is_unique",
+    "is_indexed",
+    "is_primary_key",
+    "is_generated",
+    "generation_expression",
+    "has_auto_increment",
+    "foreign_key_table",
+    "foreign_key_column",
+)
+CONSTRAINT_MEMBERS = (
+    "table",
+    "column",
+    "foreign_key_table",
+    "foreign_key_column",
+    "constraint_name",
+    "on_update",
+    "on_delete",
+)
+
+
+def snapshot(model: Model) -> Object:
+    """The snapshot of a model."""
+    owners = model.collections.values()
+    return {
+        "version": VERSION,
+        "directus": SOFTWARE,
+        "vendor": VENDOR,
+        "collections": [_collection(one) for one in sorted(owners, key=_name) if one.meta and not one.system],
+        "fields": _fields(model),
+        "systemFields": _system_fields(model),
+        "relations": _relations(model),
+    }
+
+
+def fingerprint(document: Mapping[str, Any]) -> str:
+    """The hash that an apply must present: it changes with the snapshot and with the software."""
+    text = json.dumps([SOFTWARE, document], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _collection(owner: Collection) -> Object:
+    found: Object = {"collection": owner.name, "meta": sorted_members(wire.collection(owner)["meta"])}
+    if owner.kind is not CollectionKind.FOLDER:
+        found["schema"] = {"name": owner.table or owner.name}
+    return found
+
+
+def _fields(model: Model) -> list[Object]:
+    tracked = [
+        (owner, entry)
+        for owner in model.collections.values()
+        for entry in owner.fields.values()
+        if entry.meta is not None and not entry.system
+    ]
+    tracked.sort(key=lambda pair: (pair[0].name, (pair[1].meta or {}).get("id") or 0))
+    return [_field(owner, entry) for owner, entry in tracked]
+
+
+def _field(owner: Collection, entry: Field) -> Object:
+    found = wire.field(entry, owner)
+    meta = {name: value for name, value in found["meta"].items() if name != "id"}
+    result: Object = {
+        "collection": owner.name,
+        "field": entry.name,
+        "type": found["type"],
+        "meta": sorted_members(meta),
+    }
+    if found["schema"] is not None:
+        result["schema"] = {name: found["schema"][name] for name in COLUMN_MEMBERS}
+    return result
+
+
+def _system_fields(model: Model) -> list[Object]:
+    return [
+        {"collection": owner.name, "field": entry.name, "schema": {"is_indexed": True}}
+        for owner in sorted(model.collections.values(), key=_name)
+        if owner.system
+        for entry in owner.fields.values()
+        if entry.system and entry.column is not None and entry.column.indexed
+    ]
+
+
+def _relations(model: Model) -> list[Object]:
+    chosen = [one for one in model.relations if one.meta is not None and not one.meta.system]
+    chosen.sort(key=lambda one: (one.collection, (one.meta.id if one.meta else None) or 0))
+    return [_relation(one) for one in chosen]
+
+
+def _relation(entry: Relation) -> Object:
+    found = wire.relation(entry)
+    meta = {name: value for name, value in found["meta"].items() if name != "id"}
+    result: Object = {
+        "collection": entry.collection,
+        "field": entry.field,
+        "related_collection": entry.related,
+        "meta": sorted_members(meta),
+    }
+    if found["schema"] is not None:
+        result["schema"] = {name: found["schema"][name] for name in CONSTRAINT_MEMBERS}
+    return result
+
+
+def sorted_members(value: Any) -> Any:
+    """The value with the members of all objects in it in alphabetical order."""
+    if isinstance(value, Mapping):
+        return {name: sorted_members(value[name]) for name in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [sorted_members(entry) for entry in value]
+    return value
+
+
+def _name(owner: Collection) -> str:
+    return owner.name

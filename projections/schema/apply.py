@@ -1,0 +1,197 @@
+"""Applying a diff of snapshots in one transaction, in an order in which each step finds what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from domain.errors import InvalidPayload
+from domain.model.differences import applied
+from domain.model.drafts import CollectionDraft, RelationDraft, collection_draft, field_draft, relation_draft
+from domain.model.schema_diff import whole_kind
+from projections.schema import collections, fields, relations
+from projections.schema.work import Work
+
+Entry = Mapping[str, Any]
+Part = list[Any]
+
+_UUID_LENGTH = 36
+
+
+async def apply_diff(work: Work, current: Mapping[str, Any], diff: Mapping[str, Any]) -> None:
+    """Make the changes; edits are replayed on the objects of ``current``, the snapshot they are meant for.
+
+    Raises:
+        InvalidPayload: for what can't be applied.
+    """
+    made = await _create_collections(work, diff)
+    await work.reload()
+    await _delete_collections(work, diff)
+    for entry in diff["collections"]:
+        if whole_kind(entry) is None:
+            after = _edited(_find(current["collections"], entry), entry)
+            await collections.update_collection(work, entry["collection"], after["meta"])
+    await _change_fields(work, current, diff, made)
+    await work.reload()
+    await _change_relations(work, current, diff)
+
+
+async def _create_collections(work: Work, diff: Mapping[str, Any]) -> set[str]:
+    """New collections, those they are grouped under first; gives their names."""
+    waiting = {entry["collection"]: entry for entry in diff["collections"] if whole_kind(entry) == "N"}
+    made: set[str] = set()
+    while waiting:
+        ready = [name for name, entry in waiting.items() if _group(entry) not in waiting] or list(waiting)
+        for name in ready:
+            own = [one for one in diff["fields"] if one["collection"] == name and whole_kind(one) == "N"]
+            await collections.create_collection(work, _draft(waiting.pop(name), own), made)
+    return made
+
+
+def _group(entry: Entry) -> Any:
+    group = (_new(entry).get("meta") or {}).get("group")
+    return None if group == entry["collection"] else group
+
+
+def _draft(entry: Entry, own: list[Entry]) -> CollectionDraft:
+    target = _new(entry)
+    return collection_draft(
+        {
+            "collection": entry["collection"],
+            "meta": target.get("meta"),
+            "schema": target.get("schema"),
+            "fields": [_uuid_key(_field_body(_new(one))) for one in own],
+        }
+    )
+
+
+def _uuid_key(body: dict[str, Any]) -> dict[str, Any]:
+    """Other databases keep UUIDs in texts of 36 characters."""
+    schema = body.get("schema")
+    if isinstance(schema, Mapping) and schema.get("max_length") == _UUID_LENGTH:
+        texts = ("char", "character", "varchar", "character varying", "nvarchar", "varchar2")
+        key = schema.get("is_primary_key") or schema.get("foreign_key_table")
+        if key and str(schema.get("data_type", "")).lower() in texts:
+            return {**body, "type": "uuid"}
+    return body
+
+
+async def _delete_collections(work: Work, diff: Mapping[str, Any]) -> None:
+    gone = [entry["collection"] for entry in diff["collections"] if whole_kind(entry) == "D"]
+    for name in gone:
+        for relation in work.model.relations:
+            own = not (relation.meta and relation.meta.system)
+            if own and name in (relation.collection, relation.related):
+                await relations.delete_relation(work, relation.collection, relation.field)
+        await work.reload()
+    for name in gone:
+        if name not in work.model.collections:
+            raise InvalidPayload(f'The collection "{name}" is not there')
+        await collections.delete_collection(work, name)
+        await work.reload()
+
+
+async def _change_fields(
+    work: Work, current: Mapping[str, Any], diff: Mapping[str, Any], made: set[str]
+) -> None:
+    waiting = [
+        entry for entry in diff["fields"] if not (entry["collection"] in made and whole_kind(entry) == "N")
+    ]
+    # What is removed and made again (alias to column) is removed first.
+    replaced = {_key(entry) for entry in waiting if whole_kind(entry) == "D"}
+    for entry in [one for one in waiting if _key(one) in replaced and whole_kind(one) == "D"]:
+        await work.reload()
+        await fields.delete_field(work, entry["collection"], entry["field"])
+    for entry in waiting:
+        kind = whole_kind(entry)
+        if kind == "D":
+            continue
+        await work.reload()
+        if kind == "N":
+            await fields.create_field(work, entry["collection"], field_draft(_field_body(_new(entry))))
+        else:
+            after = _edited(_find(current["fields"], entry), entry)
+            await fields.update_field(work, entry["collection"], entry["field"], _field_body(after))
+    for entry in diff["systemFields"]:
+        await work.reload()
+        await fields.update_field(work, entry["collection"], entry["field"], {"schema": _indexed(entry)})
+
+
+def _indexed(entry: Entry) -> dict[str, bool]:
+    change = entry["diff"][0]
+    if change["kind"] == "D":
+        return {"is_indexed": False}
+    value = change["rhs"]
+    return {"is_indexed": bool(value["schema"]["is_indexed"] if isinstance(value, Mapping) else value)}
+
+
+async def _change_relations(work: Work, current: Mapping[str, Any], diff: Mapping[str, Any]) -> None:
+    for entry in diff["relations"]:
+        place = (entry["collection"], entry["field"])
+        there = relations.find_relation(work.model, *place)
+        kind = whole_kind(entry)
+        if kind == "D":
+            # Gone already when its field was removed above.
+            if there is not None:
+                await relations.delete_relation(work, *place)
+        elif kind == "N":
+            await relations.create_relation(work, _relation_draft(_new(entry)))
+        elif there is not None:
+            after = _edited(_find(current["relations"], entry), entry)
+            if after.get("related_collection") != there.related:
+                await relations.delete_relation(work, *place)
+                await work.reload()
+                await relations.create_relation(work, _relation_draft(after))
+            else:
+                body = {"schema": after.get("schema"), "meta": after.get("meta")}
+                await relations.update_relation(work, *place, body)
+        await work.reload()
+
+
+def _relation_draft(target: Mapping[str, Any]) -> RelationDraft:
+    schema = target.get("schema")
+    draft = relation_draft(
+        {
+            "collection": target["collection"],
+            "field": target["field"],
+            "related_collection": target.get("related_collection"),
+            "schema": schema,
+            "meta": target.get("meta"),
+        }
+    )
+    return draft if schema else draft.without_constraint()
+
+
+def _field_body(target: Mapping[str, Any]) -> dict[str, Any]:
+    body = {name: target[name] for name in ("field", "type", "meta") if name in target}
+    schema = target.get("schema")
+    if schema is not None:
+        # The default of a numbered key belongs to the database the snapshot was taken of.
+        left_out = ("default_value",) if schema.get("has_auto_increment") else ()
+        body["schema"] = {name: value for name, value in schema.items() if name not in left_out}
+    return body
+
+
+def _new(entry: Entry) -> Mapping[str, Any]:
+    target: Mapping[str, Any] = entry["diff"][0]["rhs"]
+    return target
+
+
+def _key(entry: Entry) -> tuple[str, str]:
+    return entry["collection"], entry["field"]
+
+
+def _find(entries: Iterable[Mapping[str, Any]], entry: Entry) -> Mapping[str, Any]:
+    names = [name for name in ("collection", "field") if name in entry]
+    for one in entries:
+        if all(one[name] == entry[name] for name in names):
+            return one
+    raise InvalidPayload(f'"{".".join(entry[name] for name in names)}" is to be changed, but is not there')
+
+
+def _edited(before: Mapping[str, Any], entry: Entry) -> Mapping[str, Any]:
+    try:
+        after: Mapping[str, Any] = applied(before, entry["diff"])
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InvalidPayload(f'The changes of "{entry["collection"]}" can\'t be applied: {error}') from None
+    return after
