@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from psycopg import errors as driver
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from domain.errors import ServiceUnavailable
@@ -51,6 +52,9 @@ async def fetch(
         psycopg.Error: what PostgreSQL refuses.
     """
     pgconn = connection.pgconn
+    if pgconn.transaction_status != TransactionStatus.IDLE:
+        # A name that has gone would cost the whole transaction; here a statement hardly comes again anyway.
+        return await _plainly(connection, statement, parameters, seconds)
     known = _prepared.get(connection)
     if known is None:
         known = _prepared[connection] = _Prepared()
@@ -61,10 +65,22 @@ async def fetch(
     else:
         known.names.move_to_end(key)
     if name is None:
-        pgconn.send_query_params(statement.text, parameters)
-    else:
-        pgconn.send_query_prepared(name, parameters)
-    result = await _answer(connection, pgconn, seconds)
+        return await _plainly(connection, statement, parameters, seconds)
+    pgconn.send_query_prepared(name, parameters)
+    try:
+        result = await _answer(connection, pgconn, seconds)
+    except driver.InvalidSqlStatementName:
+        # psycopg deallocates all statements of a connection after DDL, ours among them.
+        known.names.clear()
+        return await _plainly(connection, statement, parameters, seconds)
+    return result.get_value(0, 0) if result.ntuples else None
+
+
+async def _plainly(
+    connection: Connection, statement: Statement, parameters: Sequence[Bound], seconds: float
+) -> bytes | None:
+    connection.pgconn.send_query_params(statement.text, parameters)
+    result = await _answer(connection, connection.pgconn, seconds)
     return result.get_value(0, 0) if result.ntuples else None
 
 
@@ -77,7 +93,8 @@ async def _introduce(connection: Connection, known: _Prepared, key: _Key, second
             _, name = known.names.popitem(last=False)
             if name is not None:
                 pgconn.send_query_params(b"DEALLOCATE " + name, None)
-                await _answer(connection, pgconn, seconds)
+                with suppress(driver.InvalidSqlStatementName):
+                    await _answer(connection, pgconn, seconds)
         return None
     name = known.new_name()
     pgconn.send_prepare(name, key[1])
