@@ -12,6 +12,7 @@ from psycopg import sql
 
 from projections import migrations
 from projections.database import Connection, Database
+from projections.log.seal import ensure_epoch
 from projections.sql import load
 
 SQL = load("log/partitions")
@@ -26,6 +27,7 @@ async def prepare(database: Database) -> None:
         await migrations.begin(connection)
         await migrations.migrate(connection, "log")
         await ensure_partitions(connection)
+    await ensure_epoch(database)
 
 
 async def ensure_partitions(connection: Connection, ahead: int = AHEAD_EVENTS) -> int:

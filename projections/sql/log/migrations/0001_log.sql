@@ -46,8 +46,8 @@ create trigger append_only before update or delete or truncate on acta.events
 
 create table acta.seals (
     id bigint primary key,
-    first_position bigint not null unique,
-    last_position bigint not null unique,
+    first_position bigint not null,
+    last_position bigint not null,
     members int8multirange not null,
     leaves bytea not null,
     floor bigint not null,
@@ -56,11 +56,13 @@ create table acta.seals (
     at timestamptz not null,
     previous bytea not null,
     root bytea not null,
-    check (first_position <= last_position)
+    -- The first seal of an epoch may hold nothing but the snapshot that the next one starts from.
+    check (first_position <= last_position + 1)
 );
 comment on table acta.seals is 'Positions of finished events and the hash chain over them';
 -- Digests don't compress.
 alter table acta.seals alter column leaves set storage external;
+create index seals_last_position on acta.seals (last_position);
 create index seals_members on acta.seals using gist (members);
 create index seals_at on acta.seals (at);
 

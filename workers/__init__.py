@@ -1,0 +1,1 @@
+"""What runs beside the API: the sealer and the followers of the log."""
