@@ -7,8 +7,10 @@ import sys
 
 import typer
 
+from cli.commands.rebuild import rebuild
 from cli.commands.serve import serve
 from cli.commands.settings import settings
+from cli.commands.users import users
 from cli.commands.worker import worker
 from cli.console import EXIT_FAILURE, say
 from domain.errors import ActaError
@@ -21,8 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command()(rebuild)
 app.command()(worker)
 app.command()(settings)
+app.add_typer(users, name="users")
 
 
 def main() -> None:

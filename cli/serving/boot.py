@@ -1,4 +1,4 @@
-"""What must be true of a database before it is served: schema `acta` up to date, and somebody to administer it."""
+"""What must be true of a database before it is served: schema `acta` up to date, an administrator in it."""
 
 from cli.console import say
 from domain.settings import Settings

@@ -34,29 +34,15 @@ RELATION = {
     "schema": {"on_delete": "SET NULL"},
     "meta": {"one_field": "articles"},
 }
-AUTHORS = (
-    {
-        "name": "Ada Lovelace",
-        "articles": [
-            {
-                "title": "Notes on the Analytical Engine",
-                "body": "It weaves patterns.",
-                "published": "1843-09-01",
-            },
-            {"title": "A letter on flying", "body": "On wings, and steam.", "published": "1828-04-07"},
-        ],
-    },
-    {
-        "name": "Emmy Noether",
-        "articles": [
-            {
-                "title": "Invariant variation problems",
-                "body": "Symmetries conserve.",
-                "published": "1918-07-26",
-            }
-        ],
-    },
-)
+CONTENT = {
+    "Ada Lovelace": [
+        {"title": "Notes on the Analytical Engine", "body": "It weaves patterns.", "published": "1843-09-01"},
+        {"title": "A letter on flying", "body": "On wings, and steam.", "published": "1828-04-07"},
+    ],
+    "Emmy Noether": [
+        {"title": "Invariant variation problems", "body": "Symmetries conserve.", "published": "1918-07-26"}
+    ],
+}
 
 
 class DemoError(Exception):
@@ -75,10 +61,15 @@ async def make_demo(url: str, token: str) -> None:
             await _post(client, "/collections", collection)
         await _post(client, "/fields/authors", ARTICLES_OF_AUTHORS)
         await _post(client, "/relations", RELATION)
-        await _post(client, "/items/authors", AUTHORS)
+        for name, articles in CONTENT.items():
+            author = await _post(client, "/items/authors", {"name": name})
+            await _post(
+                client, "/items/articles", [{**article, "author": author["id"]} for article in articles]
+            )
 
 
-async def _post(client: ClientSession, path: str, body: object) -> None:
+async def _post(client: ClientSession, path: str, body: object) -> Any:
     async with client.post(path, json=body) as answer:
         if answer.status >= 300:
             raise DemoError(f"POST {path} answered {answer.status}: {await answer.text()}")
+        return (await answer.json()).get("data")

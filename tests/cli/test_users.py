@@ -1,0 +1,45 @@
+"""`acta users` works on a database without a running server, and what it makes logs in."""
+
+import psycopg
+
+from tests.support.http import client
+from tests.support.server import acta, running_server
+
+
+def output(database_url: str, *arguments: str) -> str:
+    done = acta(database_url, "users", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def test_a_user_made_by_command_can_be_used(database_url: str) -> None:
+    with running_server(database_url, "--no-followers") as server:
+        output(database_url, "create", "Second@example.com", "--password", "first-password")
+        output(database_url, "password", "second@example.com", "--password", "second-password")
+        token = output(database_url, "token", "second@example.com").strip()
+        async with client(server) as api:
+            login = {"email": "second@example.com", "password": "second-password"}
+            assert (await api.post("/auth/login", login)).status == 200
+            assert (await api.post("/auth/login", {**login, "password": "first-password"})).status == 401
+            me = await api.request("GET", "/users/me", headers={"Authorization": f"Bearer {token}"})
+            assert me.data["email"] == "second@example.com"
+    listed = [line.split("\t") for line in output(database_url, "list").splitlines()]
+    assert [row[:3] for row in listed] == [
+        ["admin@example.com", "Administrator", "active"],
+        ["Second@example.com", "Administrator", "active"],
+    ]
+    with psycopg.connect(database_url) as connection:
+        events = connection.execute(
+            "SELECT count(*) FROM acta.events WHERE collection = 'directus_users' AND payload::text LIKE %s",
+            ["%" + token + "%"],
+        ).fetchone()
+    assert events == (0,)
+
+
+def test_unknown_names_are_one_line_and_exit_code_1(database_url: str) -> None:
+    with running_server(database_url, "--no-followers"):
+        pass
+    nobody = acta(database_url, "users", "token", "nobody@example.com")
+    assert (nobody.returncode, nobody.stderr) == (1, "acta: there is no user nobody@example.com\n")
+    role = acta(database_url, "users", "create", "a@example.com", "--password", "x-x-x-x-x", "--role", "None")
+    assert (role.returncode, role.stderr) == (1, "acta: there is no role None\n")
