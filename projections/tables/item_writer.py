@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 from domain.access.command import Command
 from domain.errors import Forbidden, InvalidPayload
 from domain.items.checks import deletable, permit
-from domain.model import Model
+from domain.items.nested import is_nested
+from domain.model import Model, join_key
 from domain.settings import Settings
 from projections.database import Connection, Database
+from projections.system.guards import Occasion
 from projections.tables.writing import flat
-from projections.tables.writing.conditions import condition_of
+from projections.tables.writing.cascade import Deletion
+from projections.tables.writing.conditions import Condition, condition_of
 from projections.tables.writing.decisions import (
     change,
     changed_row,
@@ -27,10 +30,13 @@ from projections.tables.writing.decisions import (
     update_condition,
     waves,
 )
+from projections.tables.writing.events import append
 from projections.tables.writing.hashing import hashes_of
+from projections.tables.writing.nodes import Node
 from projections.tables.writing.session import persistently, several, single
 from projections.tables.writing.singletons import first_key
 from projections.tables.writing.tables import Table, Tables
+from projections.tables.writing.tree import Tree
 
 if TYPE_CHECKING:
     from projections.reading.reader import Reader
@@ -144,7 +150,11 @@ class ItemWriter:
         self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None
     ) -> list[str]:
         shape = table.shape
+        if not table.plain or any(is_nested(shape, payload) for payload in payloads):
+            return await self._create_tree(command, table, payloads, connection)
         given = [new_item(shape, command, payload) for payload in payloads]
+        if not command.rights.admin and any(is_nested(shape, payload) for payload in given):
+            return await self._create_tree(command, table, payloads, connection)
         hashes = await hashes_of(shape, given)
         rows = [new_row(shape, command, payload, made) for payload, made in zip(given, hashes, strict=True)]
         if len(rows) == 1:
@@ -164,7 +174,11 @@ class ItemWriter:
     ) -> list[str]:
         shape, names = table.shape, list(payload)
         parts = distinct_keys(shape, keys)
+        if not table.plain or is_nested(shape, payload):
+            return await self._update_tree(command, table, parts, payload, connection)
         given = change(shape, command, payload)
+        if is_nested(shape, given):
+            return await self._update_tree(command, table, parts, payload, connection)
         row = changed_row(shape, command, given, (await hashes_of(shape, [given]))[0])
         condition = update_condition(shape, command, names)
         wanted = len(keys) or 1
@@ -185,6 +199,8 @@ class ItemWriter:
     ) -> list[str]:
         shape = table.shape
         keys = [named_key(shape, payload) for payload in payloads]
+        if not table.plain or any(is_nested(shape, payload) for payload in payloads):
+            return await self._update_trees(command, table, keys, payloads, connection)
         given = [change(shape, command, payload) for payload in payloads]
         hashes = await hashes_of(shape, given)
         rows = [
@@ -211,10 +227,78 @@ class ItemWriter:
         parts = distinct_keys(shape, keys)
         condition = condition_of(shape, command, deletable(shape, command))
         async with several(self._database, connection) as own:
-            found = await flat.delete_many(own, command, table, parts, condition)
+            if table.plain and shape.name not in self._tables.references(shape.model):
+                found = await flat.delete_many(own, command, table, parts, condition)
+            else:
+                found = await self._delete_with_all(own, command, table, parts, condition)
             if not command.rights.admin and len(found) < len(keys):
                 raise Forbidden.action("delete", shape.name)
             return found
+
+    # --- writes that take several statements
+
+    async def _create_tree(
+        self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None
+    ) -> list[str]:
+        shape = table.shape
+        roots = [Node(table, "create", payload, shape.key_in(payload)) for payload in payloads]
+        await self._grow(command, table, roots, connection)
+        return [root.key or "" for root in roots]
+
+    async def _update_tree(
+        self,
+        command: Command,
+        table: Table,
+        parts: Sequence[tuple[str, ...]],
+        payload: Payload,
+        connection: Connection | None,
+    ) -> list[str]:
+        keys = [join_key(part) for part in parts]
+        roots: list[Node] = []
+        for key in keys:
+            twin = roots[0] if roots else None
+            roots.append(Node(table, "update", payload, key, twin=twin, together=keys))
+        return await self._grow(command, table, roots, connection)
+
+    async def _update_trees(
+        self,
+        command: Command,
+        table: Table,
+        keys: Sequence[str],
+        payloads: Sequence[Payload],
+        connection: Connection | None,
+    ) -> list[str]:
+        roots = [Node(table, "update", payload, key) for key, payload in zip(keys, payloads, strict=True)]
+        return await self._grow(command, table, roots, connection)
+
+    async def _grow(
+        self, command: Command, table: Table, roots: Sequence[Node], connection: Connection | None
+    ) -> list[str]:
+        async with several(self._database, connection) as own:
+            limit = self._settings.query.max_batch_mutation
+            tree = Tree(own, command, table.shape.model, self._tables, self, limit)
+            written = await tree.write(roots)
+        return list(dict.fromkeys(root.key or "" for root in written))
+
+    async def _delete_with_all(
+        self,
+        connection: Connection,
+        command: Command,
+        table: Table,
+        parts: Sequence[tuple[str, ...]],
+        condition: Condition | None,
+    ) -> list[str]:
+        """Delete with what the database and the system's guards do along."""
+        model = table.shape.model
+        occasion = Occasion(connection, model, command, self)
+        guard = table.guard
+        if guard is not None:
+            await guard.before_delete(occasion, [join_key(part) for part in parts])
+        found, events = await Deletion(connection, command, model, self._tables).run(table, parts, condition)
+        await append(connection, command, events)
+        if guard is not None:
+            await guard.after(occasion, "delete", found, {})
+        return found
 
     def _limit(self, items: int) -> None:
         limit = self._settings.query.max_batch_mutation

@@ -1,162 +1,21 @@
 """A database with the log, the system collections and a few tables of a user's, and a writer on it."""
 
-from __future__ import annotations
-
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from domain.access.caller import Caller
 from domain.access.command import Command
-from domain.access.rights import ADMINISTRATOR, Rights, Rule
-from domain.model import Model, Relation, RelationMeta
+from domain.access.rights import ADMINISTRATOR
+from domain.model import Model
 from domain.settings import QuerySettings, Settings
 from projections.database import Database
 from projections.log import prepare as log
 from projections.system import prepare as system
-from projections.tables.introspect import load_model
 from projections.tables.item_writer import ItemWriter
-
-USER = UUID("11111111-1111-4111-8111-111111111111")
-
-SCHEMA = """
-CREATE TABLE authors (
-    id serial PRIMARY KEY,
-    name varchar(20) NOT NULL,
-    rank integer DEFAULT 7
-);
-CREATE TABLE posts (
-    id serial PRIMARY KEY,
-    title varchar(10),
-    slug text UNIQUE,
-    views integer NOT NULL DEFAULT 0,
-    price numeric(6, 2),
-    published timestamptz,
-    data jsonb,
-    tags text[],
-    author integer REFERENCES authors ON DELETE SET NULL,
-    sort integer
-);
-CREATE TABLE comments (
-    id serial PRIMARY KEY,
-    body text NOT NULL,
-    post integer REFERENCES posts ON DELETE CASCADE
-);
-"""
-
-
-@dataclass
-class Bench:
-    """What a test writes with and looks at."""
-
-    database: Database
-    writer: ItemWriter
-    model: Model
-    command: Command
-    metas: list[RelationMeta] = field(default_factory=list)
-
-    async def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of a statement."""
-        async with self.database.connection() as connection:
-            cursor = await connection.execute(statement.encode(), values or None)
-            return await cursor.fetchall() if cursor.description else []
-
-    async def define(self, statements: str, *relations: RelationMeta) -> None:
-        """Create tables and read the model again; relations with metadata of theirs."""
-        async with self.database.connection() as connection:
-            await connection.execute(statements.encode())
-        self.metas += relations
-        await self.reload()
-
-    async def reload(self) -> None:
-        """Read the model again."""
-        async with self.database.connection() as connection:
-            model = await load_model(connection, schemas=["public"])
-        known = {(meta.many_collection, meta.many_field): meta for meta in self.metas}
-        named = tuple(
-            replace(relation, meta=known.pop((relation.collection, relation.field), relation.meta))
-            for relation in model.relations
-        )
-        free = tuple(
-            Relation(meta.many_collection, meta.many_field, meta.one_collection, None, meta)
-            for meta in known.values()
-        )
-        self.model = _with_aliases(Model(model.version, model.collections, named + free))
-
-    def special(self, collection: str, name: str, *special: str, **meta: Any) -> None:
-        """Give a field specials and metadata."""
-        found = self.model.collections[collection]
-        fields = {**found.fields, name: replace(found.fields[name], special=special, meta=meta or None)}
-        collections = {**self.model.collections, collection: replace(found, fields=fields)}
-        self.model = Model(self.model.version, collections, self.model.relations)
-
-    async def create(self, collection: str, *payloads: Mapping[str, Any], **more: Any) -> list[str]:
-        """Create items as the bench's command."""
-        return await self.writer.create(self.command, self.model, collection, [dict(p) for p in payloads], **more)
-
-    async def update(self, collection: str, keys: list[Any], payload: Mapping[str, Any]) -> list[str]:
-        """Change items as the bench's command."""
-        return await self.writer.update(self.command, self.model, collection, list(map(str, keys)), dict(payload))
-
-    async def delete(self, collection: str, *keys: Any) -> list[str]:
-        """Delete items as the bench's command."""
-        return await self.writer.delete(self.command, self.model, collection, list(map(str, keys)))
-
-    async def events(self, collection: str | None = None) -> list[tuple[str, str, Any, Any]]:
-        """Topic, item, payload and meta of all events, in order."""
-        return [
-            (topic.removeprefix("item."), item, payload, meta)
-            for topic, item, payload, meta in await self.sql(
-                "SELECT topic, item, payload, meta FROM acta.events"
-                " WHERE %s::text IS NULL OR collection = %s ORDER BY seq",
-                collection,
-                collection,
-            )
-        ]
-
-    async def differences(self, *collections: str) -> list[Any]:
-        """Rows that are not what the log says they are; the log has to tell of every row."""
-        found: list[Any] = []
-        for name in collections:
-            shape = self.model.collections[name]
-            key = " || ',' || ".join(f'"{column}"::text' for column in shape.primary_key)
-            statement = f"""
-                WITH folded AS (
-                    SELECT item, acta.fold(payload ORDER BY seq) AS state,
-                           (array_agg(topic ORDER BY seq DESC))[1] AS last
-                    FROM acta.events WHERE collection = '{name}' GROUP BY item
-                ), kept AS (SELECT * FROM folded WHERE last <> 'item.deleted'),
-                live AS (SELECT {key} AS item, to_jsonb(t) AS state FROM "{shape.schema}"."{shape.table}" AS t)
-                SELECT '{name}', item, kept.state, live.state FROM kept FULL JOIN live USING (item)
-                WHERE kept.state IS DISTINCT FROM live.state
-            """
-            found += await self.sql(statement)
-        return found
-
-
-def _with_aliases(model: Model) -> Model:
-    """Aliases for the one sides that relations name."""
-    from domain.model import Field
-
-    collections = dict(model.collections)
-    for relation in model.relations:
-        if relation.one_field and relation.related in collections and not relation.meta.system:
-            one = collections[relation.related]
-            if relation.one_field not in one.fields:
-                alias = Field(one.name, relation.one_field, "alias", None, ("o2m",))
-                collections[one.name] = replace(one, fields={**one.fields, relation.one_field: alias})
-    return Model(model.version, collections, model.relations)
-
-
-def limited(*rules: tuple[str, str, Rule]) -> Rights:
-    """The rights of a caller who is no administrator."""
-    found: dict[Any, tuple[Rule, ...]] = {}
-    for collection, action, rule in rules:
-        found[collection, action] = (*found.get((collection, action), ()), rule)
-    return Rights("limited", rules=found)
+from tests.support.writing import SCHEMA, USER, Bench
 
 
 @pytest.fixture
@@ -169,11 +28,9 @@ async def bench(database_url: str, settings: Settings) -> AsyncIterator[Bench]:
     async with await Database.open(database_url, minimum=2, maximum=12, application="acta-tests") as database:
         await log.prepare(database)
         await system.prepare(database)
-        writer = ItemWriter(database, cast(Any, None), settings)
+        writer = ItemWriter(database, cast("Any", None), settings)
         command = Command(Caller(user=USER, admin=True), ADMINISTRATOR, uuid4())
         bench = Bench(database, writer, Model(0, {}), command)
         await bench.define(SCHEMA)
         yield bench
 
-
-Raises = Callable[..., Awaitable[Any]]

@@ -3,7 +3,7 @@
 from typing import Literal
 
 
-class Refused(Exception):  # noqa: N818  (control flow inside the room, never an answer by itself)
+class Refused(Exception):
     """A value its column can't hold: unreadable (``invalid``), too long or out of range."""
 
     def __init__(self, expected: str, why: Literal["invalid", "length", "range"] = "invalid") -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from domain.access.command import Command
 from domain.items.rows import Row
-from domain.model import join_key
 from projections.database import Connection
 from projections.errors import Attempt
 from projections.sql import load
@@ -140,8 +139,3 @@ async def delete_many(
         connection, table.statements.delete_many("with_one_meta", condition), parameters, attempt
     )
     return [item for _, item, _ in found]
-
-
-def joined_keys(keys: Sequence[Sequence[str]]) -> list[str]:
-    """The text forms of keys."""
-    return [join_key(key) for key in keys]

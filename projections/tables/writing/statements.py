@@ -92,6 +92,87 @@ class Statements:
             lambda: self._keyed_many("touch", "item.updated", ending, condition),
         )
 
+    def keyed(self, template: sql.SQL, label: str, condition: Condition | None = None) -> bytes:
+        """A fixed statement on rows found by keys in JSON; parameters: the JSON, then the condition's."""
+        return self._kept(
+            (label, condition), lambda: rendered(template.format(**self._keyed_parts(condition)))
+        )
+
+    def _keyed_parts(self, condition: Condition | None) -> dict[str, sql.Composable]:
+        return {
+            "table": table_of(self.shape),
+            "key": key_text(self.shape, sql.SQL("t")),
+            "recordset": COMMA.join([sql.SQL("n int"), self._keys_recordset()]),
+            "found": self._found_given(condition),
+            "order": self._order(),
+        }
+
+    def pointing(self, template: sql.SQL, label: str, pointer: str, **names: str) -> bytes:
+        """A fixed statement on rows that point to parents in JSON, through the column ``pointer``."""
+        entry = self.shape.writables[pointer]
+
+        def make() -> bytes:
+            parts = {
+                "table": table_of(self.shape),
+                "key": key_text(self.shape, sql.SQL("t")),
+                "pointer": name(pointer),
+                "type": trusted(entry.column.sql_type),
+                "order": self._order(),
+            }
+            return rendered(
+                template.format(**parts, **{label: name(other) for label, other in names.items()})
+            )
+
+        return self._kept((label, pointer, *sorted(names.items())), make)
+
+    def lookup(self, template: sql.SQL, pointer: str | None) -> bytes:
+        """Which of the keys in JSON are there, with the text of the foreign key ``pointer``."""
+        pointed = NULL if pointer is None else sql.SQL("t.{}::text").format(name(pointer))
+        return self._kept(
+            ("lookup", pointer),
+            lambda: rendered(template.format(**self._keyed_parts(None), pointer=pointed)),
+        )
+
+    def column(self, template: sql.SQL, column: str) -> bytes:
+        """The text of a column in the rows of the keys in JSON."""
+        return self._kept(
+            ("column", column),
+            lambda: rendered(template.format(**self._keyed_parts(None), column=name(column))),
+        )
+
+    def referring(self, template: sql.SQL, columns: tuple[str, ...]) -> bytes:
+        """The rows whose foreign key names one of the keys in JSON."""
+
+        def make() -> bytes:
+            entries = [self.shape.writables[column] for column in columns]
+            found = [
+                sql.SQL("t.{} = v.{}::{}").format(
+                    name(entry.column.name), name(f"k{place}"), trusted(entry.column.sql_type)
+                )
+                for place, entry in enumerate(entries)
+            ]
+            recordset = [sql.SQL("{} text").format(name(f"k{place}")) for place in range(len(entries))]
+            return rendered(
+                template.format(
+                    table=table_of(self.shape),
+                    key=key_text(self.shape, sql.SQL("t")),
+                    recordset=joined(recordset),
+                    found=joined(found, AND),
+                    order=self._order(),
+                )
+            )
+
+        return self._kept(("referring", columns), make)
+
+    def compare(self, template: sql.SQL) -> bytes:
+        """What became of rows; parameters: their keys, old states and submitted fields as JSON."""
+
+        def make() -> bytes:
+            parts = self._keyed_parts(None)
+            return rendered(template.format(**{**parts, "recordset": self._keys_recordset()}))
+
+        return self._kept(("compare",), make)
+
     def _kept(self, key: Cached, make: Callable[[], bytes]) -> bytes:
         statement = self._cache.get(key)
         if statement is None:
@@ -148,15 +229,24 @@ class Statements:
     # --- many rows
 
     def _create_many(self, mixed: Mixed, ending: str) -> bytes:
-        values = [self._value(place, column, mixed) for place, column in enumerate(mixed.columns)]
+        columns, values = self._inserted(mixed)
         head = _MANY["create"].format(
             table=table_of(self.shape),
-            columns=joined([name(column) for column in mixed.columns]),
-            values=joined(values),
+            columns=columns,
+            values=values,
             recordset=_recordset(mixed),
             key=key_text(self.shape, _ROW),
         )
         return self._ended(head, ending, "item.created", self._jump(mixed.columns))
+
+    def _inserted(self, mixed: Mixed) -> tuple[sql.Composable, sql.Composable]:
+        """The columns of an insert and what goes into them."""
+        if mixed.columns:
+            values = [self._value(place, column, mixed) for place, column in enumerate(mixed.columns)]
+            return joined([name(column) for column in mixed.columns]), joined(values)
+        # Rows of nothing but defaults: some column has to be named, and is given its own default.
+        column = next(column for column, entry in self.shape.writables.items() if entry.writable)
+        return name(column), self.default_of(column) or NULL
 
     def _value(self, place: int, column: str, mixed: Mixed) -> sql.Composable:
         entry = self.shape.writables[column]
@@ -167,6 +257,19 @@ class Statements:
         return sql.SQL("CASE WHEN v.{} THEN {} ELSE {} END").format(name(f"p{place}"), given, default)
 
     def _update_many(self, mixed: Mixed, ending: str, condition: Condition | None) -> bytes:
+        head = _MANY["update"].format(
+            table=table_of(self.shape),
+            recordset=COMMA.join([_recordset(mixed), self._keys_recordset()]),
+            found=self._found_given(condition),
+            order=self._order(),
+            changes=joined(self._changes(mixed)),
+            same=self._same(),
+            key=key_text(self.shape, _NEW),
+            payload=self._changed(mixed),
+        )
+        return self._ended(head, ending, "item.updated")
+
+    def _changes(self, mixed: Mixed) -> list[sql.Composable]:
         changes: list[sql.Composable] = []
         for place, column in enumerate(mixed.columns):
             value: sql.Composable = _cast(self.shape.writables[column], place)
@@ -175,17 +278,42 @@ class Statements:
                     name(f"p{place}"), value, name(column)
                 )
             changes.append(sql.SQL("{} = {}").format(name(column), value))
-        head = _MANY["update"].format(
-            table=table_of(self.shape),
-            recordset=COMMA.join([_recordset(mixed), self._keys_recordset()]),
-            found=self._found_given(condition),
-            order=self._order(),
-            changes=joined(changes),
-            same=self._same(),
-            key=key_text(self.shape, _NEW),
-            payload=self._changed(mixed),
-        )
-        return self._ended(head, ending, "item.updated")
+        return changes
+
+    def plain_insert(self, template: sql.SQL, mixed: Mixed) -> bytes:
+        """For tables with rewrite rules; parameters: the rows as JSON."""
+
+        def make() -> bytes:
+            columns, values = self._inserted(mixed)
+            return rendered(
+                template.format(
+                    table=table_of(self.shape),
+                    columns=columns,
+                    values=values,
+                    recordset=_recordset(mixed),
+                )
+            )
+
+        return self._kept(("plain insert", mixed), make)
+
+    def plain_update(self, template: sql.SQL, mixed: Mixed) -> bytes:
+        """For tables with rewrite rules; parameters: the rows as JSON."""
+
+        def make() -> bytes:
+            return rendered(
+                template.format(
+                    table=table_of(self.shape),
+                    changes=joined(self._changes(mixed)),
+                    recordset=COMMA.join([_recordset(mixed), self._keys_recordset()]),
+                    found=self._found_given(None),
+                )
+            )
+
+        return self._kept(("plain update", mixed), make)
+
+    def default_of(self, column: str) -> sql.Composable | None:
+        """The expression that makes a column's value when an insert leaves it out."""
+        return _default(self.shape.writables[column])
 
     def _changed(self, mixed: Mixed) -> sql.Composable:
         """The submitted columns after the write; with triggers or generated columns also what they

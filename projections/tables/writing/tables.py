@@ -4,11 +4,14 @@ use."""
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from domain.errors import Forbidden
 from domain.items.shape import Shape
 from domain.model import Model
+from projections.system.guards import GUARDS, Guard
+from projections.tables.writing.references import Reference, references_of
 from projections.tables.writing.statements import Statements
 
 _MODELS_IN_USE = 3
@@ -21,12 +24,22 @@ class Table:
     shape: Shape
     statements: Statements
 
+    @property
+    def guard(self) -> Guard | None:
+        """What the system demands of writes to one of its collections, beyond their fields."""
+        return GUARDS.get(self.shape.name) if self.shape.collection.system else None
+
+    @property
+    def plain(self) -> bool:
+        """Whether one statement holds rows and events, and nothing has to be asked or done beside it."""
+        return self.shape.collection.returning and self.guard is None
+
 
 class Tables:
     """Tables by model and name. Requests in flight may still use an older model than new ones."""
 
     def __init__(self) -> None:
-        self._models: deque[tuple[Model, dict[str, Table]]] = deque(maxlen=_MODELS_IN_USE)
+        self._models: deque[_OfModel] = deque(maxlen=_MODELS_IN_USE)
 
     def of(self, model: Model, collection: str) -> Table:
         """The table behind a collection.
@@ -34,7 +47,7 @@ class Tables:
         Raises:
             Forbidden: for a name that is no collection.
         """
-        tables = self._tables(model)
+        tables = self._known(model).tables
         table = tables.get(collection)
         if table is None:
             found = model.collection(collection)
@@ -44,10 +57,24 @@ class Tables:
             table = tables[collection] = Table(shape, Statements(shape))
         return table
 
-    def _tables(self, model: Model) -> dict[str, Table]:
-        for known, tables in self._models:
-            if known is model:
-                return tables
-        fresh: dict[str, Table] = {}
-        self._models.appendleft((model, fresh))
+    def references(self, model: Model) -> Mapping[str, tuple[Reference, ...]]:
+        """The foreign keys by which the database acts when a row goes, by the collection they refer to."""
+        known = self._known(model)
+        if known.references is None:
+            known.references = references_of(model)
+        return known.references
+
+    def _known(self, model: Model) -> _OfModel:
+        for known in self._models:
+            if known.model is model:
+                return known
+        fresh = _OfModel(model)
+        self._models.appendleft(fresh)
         return fresh
+
+
+@dataclass
+class _OfModel:
+    model: Model
+    tables: dict[str, Table] = field(default_factory=dict)
+    references: Mapping[str, tuple[Reference, ...]] | None = None

@@ -1,0 +1,152 @@
+"""Deleting rows that others refer to: what the database deletes or clears along is found and logged.
+
+Level by level and one statement per foreign key: rows are locked before those that refer to them are read, so
+no row can join unseen. The number of statements grows with the foreign keys involved (and the depth of a tree
+that refers to itself), not with rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from domain.access.command import Command
+from domain.model import Model, split_key
+from projections.database import Connection
+from projections.errors import Attempt
+from projections.sql import load
+from projections.tables.writing.batches import keyed_rows
+from projections.tables.writing.conditions import Condition
+from projections.tables.writing.events import Pending
+from projections.tables.writing.references import Reference
+from projections.tables.writing.rows import erase
+from projections.tables.writing.session import execute
+from projections.tables.writing.tables import Table, Tables
+
+_SQL = load("writing/cascade")
+
+Item = tuple[str, str]
+
+
+@dataclass
+class _Affected:
+    """What goes, and what loses a reference, with the rows as they were (JSON)."""
+
+    gone: dict[Item, str] = field(default_factory=dict)
+    cleared: dict[Item, str] = field(default_factory=dict)
+    columns: dict[Item, list[str]] = field(default_factory=dict)
+
+
+@dataclass
+class Deletion:
+    """One deletion in an open transaction."""
+
+    connection: Connection
+    command: Command
+    model: Model
+    tables: Tables
+
+    async def run(
+        self, table: Table, parts: Sequence[Sequence[str]], condition: Condition | None
+    ) -> tuple[list[str], list[Pending]]:
+        """Delete rows; the keys of those that were there, and the events of everything that happened."""
+        attempt = Attempt(self.model, table.shape.name)
+        values = condition.values if condition else ()
+        statement = table.statements.keyed(_SQL["lock"], "lock", condition)
+        rows = await execute(self.connection, statement, [keyed_rows(parts), *values], attempt)
+        rows.sort(key=lambda row: row[0])
+        found = {str(key): state for _, key, state in rows}
+        name = table.shape.name
+        affected = _Affected(gone={(name, key): state for key, state in found.items()})
+        await self._follow(affected, {name: list(found.values())})
+        await erase(self.connection, table, [table.shape.key_texts(key) for key in found], attempt)
+        meta = self._meta([], cascade=False)
+        events = [Pending("item.deleted", name, key, None, meta) for key in found]
+        return list(found), events + await self._consequences(affected, frozenset(found), name)
+
+    async def _follow(self, affected: _Affected, frontier: dict[str, list[str]]) -> None:
+        while frontier:
+            following: dict[str, list[str]] = {}
+            for name, states in frontier.items():
+                for reference in self.tables.references(self.model).get(name, ()):
+                    found = await self._referring(reference, states)
+                    for key, state in found:
+                        item = (reference.child, key)
+                        if item in affected.gone:
+                            continue
+                        if reference.cascades:
+                            affected.gone[item] = state
+                            following.setdefault(reference.child, []).append(state)
+                        else:
+                            affected.cleared.setdefault(item, state)
+                            affected.columns.setdefault(item, []).extend(reference.columns)
+            frontier = following
+
+    async def _referring(self, reference: Reference, states: Sequence[str]) -> list[tuple[Any, ...]]:
+        child = self.tables.of(self.model, reference.child)
+        documents: list[dict[str, str]] = []
+        for state in states:
+            row = orjson.loads(state)
+            values = [row[target] for target in reference.targets]
+            if None not in values:
+                documents.append({f"k{place}": _text(value) for place, value in enumerate(values)})
+        if not documents:
+            return []
+        statement = child.statements.referring(_SQL["referring"], reference.columns)
+        return await execute(
+            self.connection,
+            statement,
+            [orjson.dumps(documents).decode()],
+            Attempt(self.model, reference.child),
+        )
+
+    async def _consequences(self, affected: _Affected, own: frozenset[str], name: str) -> list[Pending]:
+        events = [
+            Pending("item.deleted", collection, key, None, self._meta([], cascade=True))
+            for collection, key in affected.gone
+            if collection != name or key not in own
+        ]
+        by_collection: dict[str, list[str]] = {}
+        for collection, key in affected.cleared:
+            if (collection, key) not in affected.gone:
+                by_collection.setdefault(collection, []).append(key)
+        for collection, keys in by_collection.items():
+            events += await self._cleared(collection, keys, affected)
+        return events
+
+    async def _cleared(self, collection: str, keys: Sequence[str], affected: _Affected) -> list[Pending]:
+        child = self.tables.of(self.model, collection)
+        size = len(child.shape.key)
+        documents = [
+            {
+                "n": number,
+                "fields": affected.columns[collection, key],
+                "old": orjson.Fragment(affected.cleared[collection, key]),
+                **{f"k{place}": part for place, part in enumerate(split_key(key, size))},
+            }
+            for number, key in enumerate(keys)
+        ]
+        rows = await execute(
+            self.connection,
+            child.statements.compare(_SQL["compare"]),
+            [orjson.dumps(documents).decode()],
+            Attempt(self.model, collection),
+        )
+        return [
+            Pending("item.updated", collection, key, payload, self._meta(affected.columns[collection, key]))
+            for _, key, payload in rows
+        ]
+
+    def _meta(self, fields: Sequence[str], *, cascade: bool = True) -> bytes:
+        cause = {"cause": "cascade"} if cascade else {}
+        return orjson.dumps({"fields": list(fields), **cause, **self.command.notes})
+
+
+def _text(value: Any) -> str:
+    """A key's value in the JSON of its row, as PostgreSQL reads it."""
+    if isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()

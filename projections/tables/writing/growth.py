@@ -1,0 +1,307 @@
+"""From payloads to a tree of decided nodes: level by level, each with at most one look-up per relation.
+
+Everything a client can get wrong is found here, before the first row is written. Rights, presets and
+validation are those of each item's own collection and of what will happen to it: a nested object with a key
+is an update where that item exists and a create where it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from domain.access.command import Command
+from domain.errors import Forbidden, InvalidPayload
+from domain.items.checks import Action, accepted, deletable, permit, validate
+from domain.items.nested import Nested, ToMany, ToOne, split
+from domain.items.shape import Shape
+from domain.model import Model, Relation
+from projections.database import Connection
+from projections.errors import Attempt
+from projections.sql import load
+from projections.system.guards import Occasion
+from projections.system.guards.base import Writer
+from projections.tables.writing.batches import keyed_rows
+from projections.tables.writing.conditions import condition_of
+from projections.tables.writing.decisions import changed_row, new_row, update_condition
+from projections.tables.writing.hashing import hashes_of
+from projections.tables.writing.nodes import Detachment, Node, Payload
+from projections.tables.writing.session import execute
+from projections.tables.writing.tables import Tables
+
+_SQL = load("writing/nested")
+# Stands for the key of a parent that is not written yet.
+_PENDING = ""
+
+
+@dataclass
+class Growth:
+    """The making of one tree, inside an open transaction."""
+
+    connection: Connection
+    command: Command
+    model: Model
+    tables: Tables
+    writer: Writer
+    limit: int | None
+    size: int = 0
+    _promised: set[tuple[str, str]] = field(default_factory=set)
+    _detachments: list[Detachment] = field(default_factory=list)
+    _sorted: list[tuple[Node, ToMany, list[Node]]] = field(default_factory=list)
+
+    async def run(self, roots: Sequence[Node]) -> None:
+        """Decide the roots and everything nested in them."""
+        level: list[Node] = list(roots)
+        while level or self._detachments:
+            # What leaves a parent goes first: it may be joining another one in the same command.
+            level = await self._detached() + level
+            self.size += sum(node.intent != "keep" for node in level)
+            if self.limit is not None and self.size > self.limit:
+                raise InvalidPayload(f"Exceeded max batch mutation limit of {self.limit}")
+            await self._look_up(level)
+            await self._number()
+            level = await self._decide([node for node in level if node.intent != "keep"])
+
+    # --- what is there
+
+    async def _look_up(self, level: Sequence[Node]) -> None:
+        """Which of the items exist and, for children, whether they belong to their parent already."""
+        groups: dict[tuple[str, str | None], list[Node]] = {}
+        for node in level:
+            if node.key is None:
+                continue
+            if node.intent == "create":
+                self._promised.add((node.name, node.key))
+            elif node.intent in ("save", "attach") or node.pointer is not None:
+                groups.setdefault((node.name, node.pointer), []).append(node)
+        for (_, pointer), nodes in groups.items():
+            found = await self._found(nodes, pointer)
+            for place, node in enumerate(nodes):
+                self._settle(node, place in found, found.get(place))
+
+    async def _found(self, nodes: Sequence[Node], pointer: str | None) -> dict[int, str | None]:
+        table = nodes[0].table
+        statement = table.statements.lookup(_SQL["lookup"], pointer)
+        keys = keyed_rows([node.key_parts for node in nodes])
+        rows = await execute(self.connection, statement, [keys], Attempt(self.model, table.shape.name))
+        return {n - 1: value for n, _, value in rows}
+
+    def _settle(self, node: Node, exists: bool, points_to: str | None) -> None:
+        item = (node.name, node.key or "")
+        if not exists and item not in self._promised:
+            self._settle_missing(node)
+            return
+        # Another node of this command creates the item, so this one has to come after it.
+        node.rank += 0 if exists else 1
+        if points_to is not None and node.parent is not None and points_to == node.parent.key:
+            node.pointer = None
+        named = set(node.payload) - set(node.table.shape.collection.primary_key)
+        nothing = node.pointer is None and not named
+        # Naming an item without changing it is no update, except in a list of updates.
+        node.intent = "keep" if nothing and node.intent in ("save", "attach") else "update"
+
+    def _settle_missing(self, node: Node) -> None:
+        if node.intent == "attach":
+            raise Forbidden()
+        if node.intent == "save":
+            node.intent = "create"
+            self._promised.add((node.name, node.key or ""))
+        elif not self.command.rights.admin:
+            raise Forbidden.action("update", node.name, list(node.payload))
+        else:
+            node.intent = "keep"
+
+    async def _detached(self) -> list[Node]:
+        """The nodes of rows that lose their parent."""
+        waiting, self._detachments = self._detachments, []
+        groups: dict[tuple[str, str, bool], list[Detachment]] = {}
+        for entry in waiting:
+            relation = entry.change.relation
+            groups.setdefault((relation.collection, relation.field, entry.change.complete), []).append(entry)
+        nodes: list[Node] = []
+        for (collection, pointer, complete), entries in groups.items():
+            table = self.tables.of(self.model, collection)
+            form, list_name = ("left_out", "kept") if complete else ("taken_out", "removed")
+            statement = table.statements.pointing(_SQL[form], form, pointer)
+            documents = [
+                {"n": place, "parent": entry.parent.key, list_name: entry.keys}
+                for place, entry in enumerate(entries)
+            ]
+            rows = await self._pointed(statement, documents, collection)
+            nodes += [self._loose(entries[place], key) for place, key in sorted(rows)]
+        return nodes
+
+    def _loose(self, entry: Detachment, key: str) -> Node:
+        relation, parent = entry.change.relation, entry.parent
+        deleting = relation.meta is not None and relation.meta.one_deselect_action == "delete"
+        node = Node(
+            self.tables.of(self.model, relation.collection),
+            "delete" if deleting else "update",
+            {} if deleting else {relation.field: None},
+            key,
+            parent.rank + 2,
+            (*parent.path, entry.change.field),
+            parent,
+        )
+        parent.after.append(node)
+        return node
+
+    async def _number(self) -> None:
+        """Put new children at the end of their relation's order."""
+        waiting, self._sorted = self._sorted, []
+        groups: dict[tuple[str, str, str], list[tuple[Node, list[Node]]]] = {}
+        for parent, change, children in waiting:
+            meta = change.relation.meta
+            if meta is not None and meta.sort_field and children:
+                key = (change.relation.collection, change.relation.field, meta.sort_field)
+                groups.setdefault(key, []).append((parent, children))
+        for (collection, pointer, sort_field), entries in groups.items():
+            last = await self._last_places(collection, pointer, sort_field, [parent for parent, _ in entries])
+            for place, (_, children) in enumerate(entries):
+                for child in children:
+                    if sort_field not in child.payload:
+                        last[place] += 1
+                        child.payload[sort_field] = last[place]
+
+    async def _last_places(
+        self, collection: str, pointer: str, sort_field: str, parents: Sequence[Node]
+    ) -> list[int]:
+        table = self.tables.of(self.model, collection)
+        last = [0] * len(parents)
+        documents = [
+            {"n": place, "parent": parent.key}
+            for place, parent in enumerate(parents)
+            if parent.key is not None
+        ]
+        if documents and sort_field in table.shape.writables:
+            statement = table.statements.pointing(_SQL["last_places"], "sort", pointer, sort=sort_field)
+            for place, highest in await self._pointed(statement, documents, collection):
+                last[place] = int(highest)
+        return last
+
+    async def _pointed(self, statement: bytes, documents: Sequence[Any], collection: str) -> list[Any]:
+        attempt = Attempt(self.model, collection)
+        return await execute(self.connection, statement, [orjson.dumps(documents).decode()], attempt)
+
+    # --- what becomes of it
+
+    async def _decide(self, level: Sequence[Node]) -> list[Node]:
+        following: list[Node] = []
+        nested = [await self._accept(node) for node in level]
+        for shape, nodes in _by_shape(level):
+            hashes = await hashes_of(shape, [node.given for node in nodes])
+            for node, made in zip(nodes, hashes, strict=True):
+                if node.intent == "create":
+                    node.row = new_row(shape, self.command, node.given, made)
+                    node.key = node.key or _key_of(shape, node.row.cells)
+                elif node.intent == "update":
+                    node.row = changed_row(shape, self.command, node.given, made)
+        for node, asked in zip(level, nested, strict=True):
+            for entry in asked:
+                following += self._one(node, entry) if isinstance(entry, ToOne) else self._many(node, entry)
+        return following
+
+    async def _accept(self, node: Node) -> list[Nested]:
+        """Check a node's payload; what it asks of other items."""
+        shape, command = node.table.shape, self.command
+        if node.intent == "delete":
+            permit(shape, command, "delete")
+            node.condition = condition_of(shape, command, deletable(shape, command))
+            return []
+        if node.twin is not None:
+            node.given, node.condition = node.twin.given, node.twin.condition
+            node.links = node.twin.links
+            return [entry for entry in node.twin.asked if isinstance(entry, ToMany)]
+        action: Action = "create" if node.intent == "create" else "update"
+        permit(shape, command, action)
+        sent = dict(node.payload)
+        if node.pointer is not None and node.parent is not None:
+            sent[node.pointer] = node.parent.key or _PENDING
+        given: Payload = accepted(shape, command, action, sent)
+        guard = node.table.guard
+        if guard is not None:
+            keys = node.together or ([node.key] if node.key is not None and action == "update" else [])
+            given = dict(await guard.payload(self._occasion(node), action, keys, given))
+        own, nested = split(shape, given)
+        validate(shape, command, action, given, node.path)
+        if action == "update":
+            node.condition = update_condition(shape, command, list(sent))
+        # Keys that are known only when other rows are written hold their place until then.
+        waiting = {entry.field for entry in nested if isinstance(entry, ToOne)} | {node.pointer}
+        node.given = {
+            name: None if name in waiting else own[name] for name in given if name in own or name in waiting
+        }
+        node.asked = nested
+        return nested
+
+    def _occasion(self, node: Node) -> Occasion:
+        return Occasion(self.connection, self.model, self.command, self.writer, node.path)
+
+    def _one(self, node: Node, entry: ToOne) -> list[Node]:
+        table = self.tables.of(self.model, entry.collection)
+        key = table.shape.key_in(entry.payload)
+        child = Node(
+            table,
+            "create" if key is None else "save",
+            entry.payload,
+            key,
+            node.rank - 2,
+            (*node.path, entry.field),
+            node,
+        )
+        node.links.append((entry.field, child))
+        node.before.append(child)
+        return [child]
+
+    def _many(self, node: Node, entry: ToMany) -> list[Node]:
+        shape = self.tables.of(self.model, entry.relation.collection).shape
+        created = [self._child(node, entry, "create", payload) for payload in entry.creates]
+        saved = [self._child(node, entry, "save", payload) for payload in entry.saves]
+        updated = [self._child(node, entry, "update", payload) for payload in entry.updates]
+        attached = [
+            self._child(node, entry, "attach", {}, shape.key_in(_named(shape, key))) for key in entry.attached
+        ]
+        if entry.sorted:
+            self._sorted.append((node, entry, created))
+        children = [*saved, *updated, *attached, *created]
+        if node.intent == "update":
+            if entry.complete:
+                kept = tuple(child.key for child in children if child.key is not None)
+                self._detachments.append(Detachment(node, entry, kept))
+            elif entry.removed:
+                removed = tuple(shape.canonical(str(key)) for key in entry.removed)
+                self._detachments.append(Detachment(node, entry, removed))
+        node.after += children
+        return children
+
+    def _child(
+        self, parent: Node, entry: ToMany, intent: Any, payload: Payload, key: str | None = None
+    ) -> Node:
+        relation: Relation = entry.relation
+        table = self.tables.of(self.model, relation.collection)
+        rest = {name: value for name, value in payload.items() if name != relation.field}
+        key = key or table.shape.key_in(payload)
+        path = (*parent.path, entry.field)
+        return Node(table, intent, rest, key, parent.rank + 2, path, parent, relation.field)
+
+
+def _by_shape(level: Iterable[Node]) -> list[tuple[Shape, list[Node]]]:
+    groups: dict[str, tuple[Shape, list[Node]]] = {}
+    for node in level:
+        groups.setdefault(node.name, (node.table.shape, []))[1].append(node)
+    return list(groups.values())
+
+
+def _key_of(shape: Shape, cells: dict[str, str | None]) -> str | None:
+    return shape.key_in({name: cells.get(name) for name in shape.collection.primary_key})
+
+
+def _named(shape: Shape, key: Any) -> Payload:
+    """A key as the payload that names it; composite keys come in their text form."""
+    names = shape.collection.primary_key
+    if len(names) == 1:
+        return {names[0]: key}
+    return dict(zip(names, shape.key_texts(str(key)), strict=True))

@@ -1,0 +1,149 @@
+"""Rows written without their events, which follow in the same transaction: of nested writes, of cascades, of
+tables whose rewrite rules allow neither RETURNING nor a data-modifying WITH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+from psycopg import sql
+
+from domain.items.rows import Row
+from projections.database import Connection
+from projections.errors import Attempt
+from projections.sql import load
+from projections.tables.writing.batches import changed_rows, keyed_rows, mixed_of, new_rows
+from projections.tables.writing.conditions import Condition
+from projections.tables.writing.flat import reserve
+from projections.tables.writing.session import execute
+from projections.tables.writing.tables import Table
+
+_PLAIN = load("writing/plain")
+_CASCADE = load("writing/cascade")
+_WITHOUT = "without_events"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A row that was written: its place in the batch, its key, and its event's payload (JSON)."""
+
+    place: int
+    item: str
+    payload: str
+
+
+async def insert(
+    connection: Connection, table: Table, rows: Sequence[Row], attempt: Attempt
+) -> list[Written]:
+    """Create rows, in order."""
+    if not table.shape.collection.returning:
+        return await _plain_insert(connection, table, rows, attempt)
+    mixed = mixed_of(rows)
+    await reserve(connection, table, rows, mixed.partial, attempt)
+    statement = table.statements.create_many(mixed, _WITHOUT)
+    found = await execute(connection, statement, [new_rows(rows, mixed)], attempt)
+    return [Written(n - 1, item, payload) for n, item, payload, _ in found]
+
+
+async def change(
+    connection: Connection,
+    table: Table,
+    keys: Sequence[Sequence[str]],
+    rows: Sequence[Row],
+    condition: Condition | None,
+    attempt: Attempt,
+) -> list[Written]:
+    """Change the rows that are there. No key may occur twice."""
+    values = condition.values if condition else ()
+    mixed = mixed_of(rows)
+    if not mixed.columns:
+        statement = table.statements.touch_many(_WITHOUT, condition)
+        found = await execute(connection, statement, [keyed_rows(keys), *values], attempt)
+    elif table.shape.collection.returning:
+        statement = table.statements.update_many(mixed, _WITHOUT, condition)
+        found = await execute(connection, statement, [changed_rows(rows, keys, mixed), *values], attempt)
+    else:
+        return await _plain_change(connection, table, keys, rows, condition, attempt)
+    return [Written(n - 1, item, payload) for n, item, payload, _ in found]
+
+
+async def erase(
+    connection: Connection, table: Table, keys: Sequence[Sequence[str]], attempt: Attempt
+) -> None:
+    """Delete rows that are locked already."""
+    if not keys:
+        return
+    if table.shape.collection.returning:
+        statement = table.statements.delete_many(_WITHOUT)
+    else:
+        statement = table.statements.keyed(_PLAIN["delete"], "plain delete")
+    await execute(connection, statement, [keyed_rows(keys)], attempt)
+
+
+# --- tables with rewrite rules
+
+
+async def _plain_insert(
+    connection: Connection, table: Table, rows: Sequence[Row], attempt: Attempt
+) -> list[Written]:
+    await _draw_keys(connection, table, rows, attempt)
+    mixed = mixed_of(rows)
+    statement = table.statements.plain_insert(_PLAIN["insert"], mixed)
+    await execute(connection, statement, [new_rows(rows, mixed)], attempt)
+    names = [entry.column.name for entry in table.shape.key]
+    keys = [[row.cells[name] or "" for name in names] for row in rows]
+    statement = table.statements.keyed(_CASCADE["stored"], "stored")
+    found = await execute(connection, statement, [keyed_rows(keys)], attempt)
+    return [Written(n - 1, item, payload) for n, item, payload in found]
+
+
+async def _draw_keys(connection: Connection, table: Table, rows: Sequence[Row], attempt: Attempt) -> None:
+    """Give every row a key from the defaults of the key's columns, where it brings none."""
+    for entry in table.shape.key:
+        column = entry.column.name
+        lacking = [row for row in rows if row.cells.get(column) is None]
+        default = table.statements.default_of(column)
+        if not lacking or default is None:
+            continue
+        given = {column} if len(lacking) < len(rows) else set()
+        await reserve(connection, table, rows, frozenset(given), attempt)
+        statement = _PLAIN["draw"].format(defaults=sql.SQL("({})::text").format(default))
+        drawn = await execute(connection, statement.as_bytes(None), [len(lacking)], attempt)
+        for row, (value,) in zip(lacking, drawn, strict=True):
+            row.cells[column] = value
+            row.cells = {name: row.cells[name] for name in sorted(row.cells)}
+
+
+async def _plain_change(
+    connection: Connection,
+    table: Table,
+    keys: Sequence[Sequence[str]],
+    rows: Sequence[Row],
+    condition: Condition | None,
+    attempt: Attempt,
+) -> list[Written]:
+    values = condition.values if condition else ()
+    statement = table.statements.keyed(_CASCADE["lock"], "lock", condition)
+    locked = await execute(connection, statement, [keyed_rows(keys), *values], attempt)
+    before = {n - 1: (item, state) for n, item, state in locked}
+    there = sorted(before)
+    if not there:
+        return []
+    of_keys, of_rows = [keys[place] for place in there], [rows[place] for place in there]
+    mixed = mixed_of(of_rows)
+    statement = table.statements.plain_update(_PLAIN["update"], mixed)
+    await execute(connection, statement, [changed_rows(of_rows, of_keys, mixed)], attempt)
+    documents = [
+        {
+            "n": place,
+            "fields": list(rows[place].cells),
+            "old": orjson.Fragment(before[place][1]),
+            **{f"k{number}": part for number, part in enumerate(keys[place])},
+        }
+        for place in there
+    ]
+    compare = table.statements.compare(_CASCADE["compare"])
+    found = await execute(connection, compare, [orjson.dumps(documents).decode()], attempt)
+    return [Written(place, item, payload) for place, item, payload in found]
