@@ -69,6 +69,7 @@ FUNCTIONS = _DATE | _TIME | {"count", "json"}
 TEXT_TYPES = frozenset({"text", "character varying", "character", "citext", "name", "bpchar"})
 
 _FORMATS: Mapping[str, str] = {
+    "integer": "plain",
     "bigInteger": "text",
     "decimal": "text",
     "dateTime": "datetime",

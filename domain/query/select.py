@@ -347,7 +347,7 @@ def window(scope: Scope, parameters: Parameters, *, nested: bool = False) -> tup
 
 
 def default_sort(scope: Scope, collection: Collection, relation: Relation | None = None) -> tuple[Sort, ...]:
-    """The sort of a list that does not say: relation's sort field, collection's, key, first readable field."""
+    """The sort of a list that does not say: relation's sort field, collection's, key, else any field."""
     meta = relation.meta if relation else None
     candidates = (meta.sort_field if meta else None, collection.sort_field, *collection.primary_key)
     for position, name in enumerate(candidates):

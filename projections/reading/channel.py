@@ -44,8 +44,8 @@ _prepared: WeakKeyDictionary[Connection, _Prepared] = WeakKeyDictionary()
 
 async def fetch(
     connection: Connection, statement: Statement, parameters: Sequence[Bound], seconds: float
-) -> bytes | None:
-    """The one value of a statement's answer, None when there is no row.
+) -> list[bytes | None]:
+    """The first column of a statement's answer.
 
     Raises:
         ServiceUnavailable: when the statement runs longer than ``seconds``.
@@ -73,15 +73,20 @@ async def fetch(
         # psycopg deallocates all statements of a connection after DDL, ours among them.
         known.names.clear()
         return await _plainly(connection, statement, parameters, seconds)
-    return result.get_value(0, 0) if result.ntuples else None
+    return _column(result)
 
 
 async def _plainly(
     connection: Connection, statement: Statement, parameters: Sequence[Bound], seconds: float
-) -> bytes | None:
+) -> list[bytes | None]:
     connection.pgconn.send_query_params(statement.text, parameters)
     result = await _answer(connection, connection.pgconn, seconds)
-    return result.get_value(0, 0) if result.ntuples else None
+    return _column(result)
+
+
+def _column(result: PGresult) -> list[bytes | None]:
+    value = result.get_value
+    return [value(row, 0) for row in range(result.ntuples)]
 
 
 async def _introduce(connection: Connection, known: _Prepared, key: _Key, seconds: float) -> bytes | None:

@@ -10,11 +10,11 @@ from projections.reading.compose import COMMA, Piece, listed, name, numbered, wh
 from projections.reading.expressions import Expressions
 from projections.reading.formats import in_form
 from projections.reading.levels import NUMBER, Frame, Levels, has_many, listed_columns, window
-from projections.reading.statement import Statement, statement
+from projections.reading.statement import Shape, Statement, statement
 
 
 def compile_plan(plan: ReadPlan, version: int, *, streamed: bool = False) -> Statement:
-    """The statement of a plan: one value, the whole answer; ``streamed``: one value per item instead."""
+    """The statement of a plan. ``streamed`` answers keep one row per item, whatever else is asked for."""
     return _Compiler(plan).compile(version, streamed)
 
 
@@ -29,25 +29,27 @@ class _Compiler:
             element, source, order = self._groups(self.plan.answer)
         else:
             element, source, order = self._items(self.plan.answer)
-        if streamed:
-            query = word(
-                "SELECT ", element, "::text FROM ", source, *((" ORDER BY ", order) if order else ())
-            )
-        elif self.plan.empty is not None:
-            stored = word("(SELECT ", element, "::text FROM ", source, ")")
-            missing = self.expressions.text(orjson.dumps(dict(self.plan.empty)).decode())
-            query = word(
-                "SELECT '{\"data\":' || coalesce(", stored, ", ", missing, ")", self._meta(), " || '}'"
-            )
-        elif self.plan.single:
-            query = word("SELECT '{\"data\":' || ", element, "::text", self._meta(), " || '}' FROM ", source)
+        shape: Shape = "rows"
+        if streamed or (self.plan.empty is None and not self.plan.meta):
+            query = word("SELECT ", element, " FROM ", source, _ordered(order))
+            shape = "item" if self.plan.single else "rows"
         else:
-            ordered = word(" ORDER BY ", order) if order else word()
-            rows = word("coalesce(string_agg(coalesce(", element, "::text, 'null'), ','", ordered, "), '')")
-            query = word("SELECT '{\"data\":[' || ", rows, " || ']'", self._meta(), " || '}' FROM ", source)
+            shape, query = "whole", self._whole(element, source, order)
         if self.levels.tables:
             query = word("WITH ", listed(self.levels.tables), " ", query)
-        return statement(query.as_bytes(None), self.expressions.operands, version)
+        return statement(query.as_bytes(None), self.expressions.operands, version, shape)
+
+    def _whole(self, element: Piece, source: Piece, order: Piece | None) -> Piece:
+        """The whole envelope as one value: for counts beside the items, and for items that may be missing."""
+        text = word(element, "::text")
+        if self.plan.single:
+            found = word("(SELECT ", text, " FROM ", source, ")")
+            missing = self.expressions.text(orjson.dumps(dict(self.plan.empty or ())).decode())
+            return word(
+                "SELECT '{\"data\":' || coalesce(", found, ", ", missing, ")", self._meta(), " || '}'"
+            )
+        items = word("coalesce(string_agg(coalesce(", text, ", 'null'), ','", _ordered(order), "), '')")
+        return word("SELECT '{\"data\":[' || ", items, " || ']'", self._meta(), " || '}' FROM ", source)
 
     def _items(self, level: Level) -> tuple[Piece, Piece, Piece | None]:
         """The JSON of an item, the FROM clause it is made of, and what to order by."""
@@ -158,6 +160,10 @@ class _Compiler:
                 # These types know no equality; their text does.
                 return word("count(DISTINCT (", self.expressions.expression(argument), ")::text)")
         return self.expressions.expression(expression)
+
+
+def _ordered(order: Piece | None) -> Piece:
+    return word(" ORDER BY ", order) if order else word()
 
 
 def _position(number: int) -> sql.Literal:

@@ -26,7 +26,7 @@ from projections.database import Connection, Database
 from projections.reading.channel import fetch
 from projections.reading.compiler import compile_plan
 from projections.reading.refusals import refusal
-from projections.reading.statement import Statement
+from projections.reading.statement import Statement, envelope
 
 Raw = str | Mapping[str, Any]
 Rows = list[dict[str, Any]]
@@ -161,10 +161,13 @@ class Reader:
         self, statement: Statement, caller: Caller, connection: Connection | None, key: Sequence[str] = ()
     ) -> bytes | None:
         parameters = statement.parameters(caller, key)
+        limit = self._limits.timeout
         try:
             if connection is not None:
-                return await fetch(connection, statement, parameters, self._limits.timeout)
-            async with self._database.connection() as own:
-                return await fetch(own, statement, parameters, self._limits.timeout)
+                values = await fetch(connection, statement, parameters, limit)
+            else:
+                async with self._database.connection() as own:
+                    values = await fetch(own, statement, parameters, limit)
         except psycopg.Error as error:
             raise refusal(error) from error
+        return envelope(statement.shape, values)

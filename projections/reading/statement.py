@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from domain.access.caller import Caller
 from domain.errors import InvalidQuery
@@ -12,6 +13,8 @@ from domain.query import dynamic
 from domain.query.plan import Dynamic, KeyPart, Operand, Value, Values
 
 Bound = bytes | None
+Shape = Literal["rows", "item", "whole"]
+"""What a statement's rows are: the items of a list, one item, or one row with the whole envelope."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -26,6 +29,7 @@ class Statement:
     operands: tuple[Operand, ...]
     version: int
     fixed: tuple[Bound, ...] | None
+    shape: Shape
 
     def parameters(self, caller: Caller, key: Sequence[str] = ()) -> Sequence[Bound]:
         """The parameters of one run; ``key`` are the parts of the key that the plan leaves open."""
@@ -38,12 +42,24 @@ class Statement:
         ]
 
 
-def statement(text: bytes, operands: Sequence[Operand], version: int) -> Statement:
+def statement(text: bytes, operands: Sequence[Operand], version: int, shape: Shape) -> Statement:
     """A statement; operands that nothing can change are bound at once."""
     fixed = None
     if not any(isinstance(operand, (Dynamic, KeyPart)) for operand in operands):
         fixed = tuple(bound(operand, Caller(), _NEVER) for operand in operands)
-    return Statement(text, tuple(operands), version, fixed)
+    return Statement(text, tuple(operands), version, fixed, shape)
+
+
+def envelope(shape: Shape, values: Sequence[bytes | None]) -> bytes | None:
+    """The answer's bytes around the values of its rows; None when there is no item."""
+    if shape == "rows":
+        if None in values:
+            values = [b"null" if value is None else value for value in values]
+        return b'{"data":[' + b",".join(values) + b"]}"  # type: ignore[arg-type]
+    if not values:
+        return None
+    value = values[0] or b"null"
+    return value if shape == "whole" else b'{"data":' + value + b"}"
 
 
 def bound(operand: Operand, caller: Caller, now: datetime) -> Bound:
