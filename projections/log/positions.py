@@ -1,0 +1,42 @@
+"""Read the log by position: what followers and everybody who counts on order does.
+
+Positions run from 1 without gaps and never move; see docs/log.md for what they promise.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from domain.log.record import Record
+from projections.database import Connection
+from projections.sql import load
+
+SQL: Final = load("log/positions")
+RECORDS: Final = SQL["records"].format(ranges=SQL["ranges"])
+
+
+async def read(connection: Connection, after: int, limit: int = 1000) -> list[Record]:
+    """The sealed events after a position, in order, at most ``limit``; empty at the end of the log."""
+    cursor = await connection.execute(RECORDS, {"after": after, "limit": limit})
+    return [Record(*row) for row in await cursor.fetchall()]
+
+
+async def last_position(connection: Connection) -> int:
+    """The highest position so far; 0 in an empty log."""
+    row = await (await connection.execute(SQL["last_position"])).fetchone()
+    assert row is not None
+    position: int = row[0]
+    return position
+
+
+async def position_of(connection: Connection, seq: int) -> int | None:
+    """The position of the event with this ``seq``; None while it is not sealed (or never was)."""
+    row = await (await connection.execute(SQL["position_of"], {"seq": seq})).fetchone()
+    return None if row is None else row[0]
+
+
+async def position_at(connection: Connection, moment: datetime) -> int:
+    """The last position that had been sealed at a moment; 0 before the first."""
+    row = await (await connection.execute(SQL["position_at"], {"moment": moment})).fetchone()
+    return 0 if row is None else row[0]

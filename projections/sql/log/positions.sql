@@ -1,0 +1,51 @@
+-- name: ranges
+-- The pieces of the log at the positions after one, up to a limit: seqs from .. before, and what to add to a
+-- seq to get its position. A piece of a seal holds every seq between its ends, so nothing has to be counted.
+with sealed as materialized (
+    select id, first_position, last_position, members from acta.seals
+    where last_position > %(after)s
+    order by last_position
+    limit %(limit)s
+), pieces as (
+    select
+        lower(piece) as first_seq,
+        upper(piece) as end_seq,
+        first_position + coalesce(sum(upper(piece) - lower(piece)) over (
+            partition by id order by lower(piece) rows between unbounded preceding and 1 preceding
+        ), 0)::bigint as first_position
+    from sealed, unnest(members) piece
+    where sealed.first_position <= %(after)s + %(limit)s
+)
+select
+    first_seq + greatest(%(after)s + 1 - first_position, 0) as first_seq,
+    least(end_seq, first_seq + %(after)s + %(limit)s + 1 - first_position) as end_seq,
+    first_position - first_seq as shift
+from pieces
+where first_position <= %(after)s + %(limit)s and first_position + end_seq - first_seq > %(after)s + 1
+
+-- name: records
+-- The sealed events after a position, in order.
+with ranges as materialized ({ranges})
+select
+    event.seq + shift as position, event.seq, event.at, event.topic, event.collection, event.item,
+    event.actor, event.request, event.context, event.payload::text, event.meta
+from ranges
+join acta.events event on event.seq >= first_seq and event.seq < end_seq
+order by position;
+
+-- name: last_position
+-- The highest position given out so far.
+select coalesce(max(last_position), 0) from acta.seals;
+
+-- name: position_of
+-- The position of an event; no row while it is not sealed.
+select seal.first_position + coalesce((
+    select sum(least(upper(piece), %(seq)s) - lower(piece))
+    from unnest(seal.members) piece where lower(piece) < %(seq)s
+), 0)::bigint
+from acta.seals seal
+where seal.members @> %(seq)s::bigint;
+
+-- name: position_at
+-- The last position sealed at a moment.
+select last_position from acta.seals where at <= %(moment)s order by at desc, id desc limit 1;

@@ -1,0 +1,82 @@
+"""Reading by position: every window gives the same log."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from projections.database import Database
+from projections.log.positions import last_position, position_at, position_of, read
+from projections.log.seal import Sealer
+from tests.log.support import SEALED, rows, write
+
+
+async def interleaved(database: Database) -> list[tuple[int, int]]:
+    """A log whose positions and seqs differ: stalled transactions, rollbacks, small and large seals."""
+    event = "insert into acta.events (topic, item) values ('x', %(item)s)"
+    async with await database.dedicated() as connection:
+        sealer = await Sealer.try_open(connection)
+        assert sealer is not None
+        async with database.connection() as one, database.connection() as two:
+            await one.execute("begin")
+            for number in range(12):
+                await one.execute(event, {"item": f"one {number}"})
+                await write(database, number % 3)
+                if number % 4 == 1:
+                    await two.execute("begin")
+                await two.execute(event, {"item": f"two {number}"})
+                if number % 4 == 3:
+                    await two.execute("rollback" if number == 7 else "commit")
+                await sealer.seal()
+            await one.execute("commit")
+        await write(database, 40)
+        await sealer.seal()
+    return await rows(database, SEALED)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 1000])
+async def test_every_window_gives_the_same_log(database: Database, limit: int) -> None:
+    expected = await interleaved(database)
+    assert [seq for _, seq in expected] != sorted(seq for _, seq in expected)
+    found: list[tuple[int, int]] = []
+    async with database.connection() as connection:
+        while records := await read(connection, len(found), limit):
+            assert len(records) <= limit
+            found += [(record.position, record.seq) for record in records]
+    assert found == expected
+
+
+async def test_positions_of_events(database: Database) -> None:
+    expected = await interleaved(database)
+    async with database.connection() as connection:
+        for position, seq in expected:
+            assert await position_of(connection, seq) == position
+        await connection.execute("insert into acta.events (topic) values ('late')")
+        assert await position_of(connection, max(seq for _, seq in expected) + 1) is None
+        assert await last_position(connection) == len(expected)
+        assert await read(connection, len(expected)) == []
+
+
+async def test_records_hold_the_row(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            """
+            insert into acta.events (topic, collection, item, context, payload, meta) values
+            ('item.created', 'a', '1', 3, '{"n": 123456789012345678901234567890.10}', '{"fields": ["n"]}')
+            """
+        )
+        sealer = await Sealer.try_open(connection)
+        assert sealer is not None
+        await sealer.seal()
+        (record,) = await read(connection, 0)
+    assert record.payload_text == '{"n": 123456789012345678901234567890.10}'
+    assert record.payload == {"n": pytest.approx(1.2345678901234568e29)}
+    assert (record.originator_id, record.meta, record.context) == ("a/1", {"fields": ["n"]}, 3)
+    assert record.at.tzinfo is not None
+
+
+async def test_positions_of_moments(database: Database) -> None:
+    now = datetime.now(UTC)
+    async with database.connection() as connection:
+        assert await position_at(connection, now - timedelta(hours=1)) == 0
+        await interleaved(database)
+        assert await position_at(connection, now + timedelta(hours=1)) == await last_position(connection)
