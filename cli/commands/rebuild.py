@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def rebuild(
-    check: Annotated[bool, typer.Option("--check", help="Compare with the live tables, change nothing.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with the live tables, change nothing.")
+    ] = False,
 ) -> None:
     """Fold the log into fresh tables and compare them with the live ones, row for row."""
     if not check:

@@ -23,18 +23,17 @@ WITH filled AS MATERIALIZED (
     GROUP BY e.item
     HAVING max(e.seq) IS DISTINCT FROM max(e.seq) FILTER (WHERE e.payload IS NULL OR e.topic = 'item.deleted')
 )
-SELECT folded.item AS "acta item", made.*
+SELECT folded.item, jsonb_populate_record(NULL::{table}, filled.state || folded.state) AS made
 FROM folded
-CROSS JOIN filled
-CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, filled.state || folded.state) AS made;
+CROSS JOIN filled;
 
 -- name: compare
 -- Rebuilt and live rows side by side: how many live ones there are, how many differ, and a sample of those, each with the
--- names of the differing columns ('*' for a row that only one side has). The odd aliases can't be names of columns.
+-- names of the differing columns ('*' for a row that only one side has). The odd alias can't be the name of a column.
 WITH live AS (
     SELECT {key} AS item, to_jsonb("acta row") AS state FROM {table} AS "acta row"
 ), rebuilt AS (
-    SELECT "acta row"."acta item" AS item, to_jsonb("acta row") - 'acta item' AS state FROM "acta rebuilt" AS "acta row"
+    SELECT item, to_jsonb(made) AS state FROM "acta rebuilt"
 ), different AS (
     SELECT coalesce(live.item, rebuilt.item) AS item,
            CASE WHEN live.item IS NULL OR rebuilt.item IS NULL THEN ARRAY['*'] ELSE ARRAY(
