@@ -1,6 +1,10 @@
 """Rules of the house that no linter knows."""
 
 import ast
+import importlib.metadata
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +29,25 @@ def imported(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.split(".")[0])
     return names
+
+
+def test_every_imported_library_is_a_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {_normal(re.split(r"[\[<>=!~ ]", line)[0]) for line in project["dependencies"]}
+    providers = importlib.metadata.packages_distributions()
+    undeclared = {
+        f"{path}: {name}"
+        for path, tree in modules()
+        for name in imported(tree)
+        if name not in sys.stdlib_module_names
+        and name not in PACKAGES
+        and not declared & {_normal(provider) for provider in providers.get(name, [])}
+    }
+    assert undeclared == set()
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def test_blocking_clients_live_in_one_module_each() -> None:
