@@ -31,8 +31,8 @@ from projections.reading.reader import Reader
 from projections.schema.service import SchemaService
 from projections.system.rights import RightsStore
 from projections.system.users import UserLog
-from projections.system.writer import GuardedWriter
 from projections.tables.importing import Importer
+from projections.tables.item_writer import ItemWriter
 from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 
@@ -94,7 +94,7 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
 
 def _wire(app: web.Application, settings: Settings, database: Database, models: ModelStore) -> None:
     reader = Reader(database, query_limits(settings.query, settings.database.statement_timeout))
-    writer = GuardedWriter(database, reader, settings)
+    writer = ItemWriter(database, reader, settings)
     secret = settings.auth.secret.get_secret_value() if settings.auth.secret else random_token()
     rights = RightsStore(database, reader)
     sessions = Sessions(database, settings.auth, secret)

@@ -13,7 +13,7 @@ from domain.settings import Settings
 from projections.database import Database
 from projections.prepare import prepare
 from projections.reading.reader import Reader
-from projections.system.writer import GuardedWriter
+from projections.tables.item_writer import ItemWriter
 from projections.tables.store import ModelStore
 
 
@@ -23,7 +23,7 @@ class Services:
 
     models: ModelStore
     reader: Reader
-    writer: GuardedWriter
+    writer: ItemWriter
 
     async def rows(self, collection: str, **query: Any) -> list[dict[str, Any]]:
         """Items by the members of a query: fields, filter, sort, limit."""
@@ -48,4 +48,4 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
         await prepare(database)
         models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         reader = Reader(database, query_limits(settings.query, where.statement_timeout))
-        yield Services(models, reader, GuardedWriter(database, reader, settings))
+        yield Services(models, reader, ItemWriter(database, reader, settings))

@@ -13,6 +13,7 @@ from aiohttp import web
 from api.formats import FORMATS, Format
 from api.responses import PLAIN
 from domain.errors import InvalidQuery
+from domain.model import Model
 
 
 def wanted_format(raw: str | Mapping[str, Any]) -> Format | None:
@@ -35,11 +36,33 @@ def wanted_format(raw: str | Mapping[str, Any]) -> Format | None:
     return FORMATS[name]
 
 
-def answer_export(envelope: bytes, collection: str, form: Format) -> web.Response:
+def answer_export(
+    envelope: bytes, collection: str, form: Format, model: Model | None = None
+) -> web.Response:
     """The items of an answer as an attachment; ``envelope`` is the answer without export."""
     value = orjson.loads(envelope)["data"]
+    if model is not None and isinstance(value, list):
+        value = [_arranged(row, model, collection) for row in value]
     response = web.Response(body=form.text(value).encode(), headers=PLAIN)
     response.headers["Content-Type"] = form.content_type
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     response.headers["Content-Disposition"] = f'attachment; filename="{collection} {stamp}.{form.ending}"'
     return response
+
+
+def _arranged(row: Any, model: Model, collection: str) -> Any:
+    # Columns of a file have an order: what belongs to the item itself stands before what is related.
+    if not isinstance(row, dict):
+        return row
+    related = [name for name, value in row.items() if _holds_related(value, model, collection, name)]
+    return {name: row[name] for name in (*(name for name in row if name not in related), *related)}
+
+
+def _holds_related(value: Any, model: Model, collection: str, name: str) -> bool:
+    if model.side(collection, name) is None:
+        return False
+    return isinstance(value, dict) or value is None or (isinstance(value, list) and any(map(_is_object, value)))
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)

@@ -67,7 +67,7 @@ class ItemHandlers:
         if body is None:
             raise Forbidden()
         if (form := wanted_format(raw)) is not None:
-            return answer_export(body, collection, form)
+            return answer_export(body, collection, form, context.model)
         return raw_json(body)
 
     async def create(self, request: web.Request) -> web.StreamResponse:
@@ -141,7 +141,7 @@ class ItemHandlers:
         items = request.app[ITEMS]
         form = wanted_format(raw)
         body = await items.read(context, collection, raw)
-        return raw_json(body) if form is None else answer_export(body, collection, form)
+        return raw_json(body) if form is None else answer_export(body, collection, form, context.model)
 
     async def _echo_one(
         self, request: web.Request, context: Context, collection: str, keys: list[str]

@@ -24,6 +24,8 @@ from projections.tables.store import ModelStore
 
 _STATEMENTS = load("schema/rows")
 _KEYS: Mapping[str, str] = {"directus_collections": "collection"}
+# For other members null stands for the default; here it says: track nothing.
+_NULL_MEANS_NULL = frozenset({"accountability"})
 SYSTEM = "acta"
 
 
@@ -84,15 +86,16 @@ class Work:
         undo = ddl.drop_index(schema, name, concurrently=True)
         self.later.append(Later(create, undo, (table, column)))
 
-    async def record(self, kind: type[Event], collection: str, **values: Any) -> None:
-        """Append an event of the schema."""
-        origin = self._origin({})
+    async def record(self, kind: type[Event], collection: str, *, revert: int | None = None, **values: Any) -> None:
+        """Append an event of the schema; ``revert`` is the seq of the one that it takes back."""
+        origin = self.origin({})
+        noted = self._noted({} if revert is None else {"revert": revert})
         event = kind(
-            originator_id=join_originator(collection, None),
+            originator_id=join_originator(collection, values.get("field", collection)),
             actor=origin["actor"],
             request=origin["request"],
             context=origin["context"],
-            meta=self._noted({}),
+            meta=noted,
             **values,
         )
         await append(self.connection, [event])
@@ -106,10 +109,11 @@ class Work:
         silent: bool = False,
     ) -> str:
         """A new row of a metadata table; ``fields`` are the members revisions show. Returns its key."""
-        names = [name for name, value in values.items() if value is not None or name in (fields or ())]
+        given = {*(fields or ()), *_NULL_MEANS_NULL}
+        names = [name for name, value in values.items() if value is not None or name in given]
         query = _STATEMENTS["insert"].format(**_names(collection), columns=_columns(names))
         noted = {"fields": list(values) if fields is None else fields, **_silent(silent)}
-        parameters = {"values": Jsonb(dict(values)), "collection": collection} | self._origin(noted)
+        parameters = {"values": Jsonb(dict(values)), "collection": collection} | self.origin(noted)
         row = await (await self.connection.execute(query, parameters)).fetchone()
         assert row is not None
         return str(row[0])
@@ -131,13 +135,13 @@ class Work:
         )
         noted = {"fields": list(values) if fields is None else fields, **_silent(silent)}
         parameters = {"values": Jsonb(dict(values)), "names": list(values), **_bound(where)}
-        return await self._keys(query, parameters | {"collection": collection} | self._origin(noted))
+        return await self._keys(query, parameters | {"collection": collection} | self.origin(noted))
 
     async def delete(self, collection: str, where: Mapping[str, Any], *, silent: bool = False) -> list[str]:
         """Remove the rows whose columns have these values. Returns their keys."""
         query = _STATEMENTS["delete"].format(**_names(collection), condition=_condition(where))
         return await self._keys(
-            query, _bound(where) | {"collection": collection} | self._origin(_silent(silent))
+            query, _bound(where) | {"collection": collection} | self.origin(_silent(silent))
         )
 
     async def rows(self, collection: str, where: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -150,7 +154,8 @@ class Work:
         cursor = await self.connection.execute(query, parameters)
         return [str(row[0]) for row in await cursor.fetchall()]
 
-    def _origin(self, meta: Mapping[str, Any]) -> dict[str, Any]:
+    def origin(self, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that every event of the command has, with this in its ``meta``."""
         noted = self._noted(meta)
         return {
             "actor": self.command.caller.user,
