@@ -241,13 +241,15 @@ end
 $$;
 
 -- The revision of the parent item that an item was written through, out of the same request: a seq, or a collection
--- and item whose event comes later. Null when the parent itself changed in nothing.
+-- and item whose event comes later. Null when the parent itself changed in nothing. The cast has a CASE of its own,
+-- since pruning partitions evaluates it before the branch is chosen.
 create function acta.revision_parent_v1(parent jsonb, request uuid, seq bigint) returns bigint
 language sql stable as $$
     select case jsonb_typeof(parent)
         when 'number' then (
             select e.seq from acta.events as e
-            where e.seq = parent::bigint and e.payload <> '{}' and e.meta -> 'fields' is distinct from '[]'
+            where e.seq = case when jsonb_typeof(parent) = 'number' then parent::bigint end
+              and e.payload <> '{}' and e.meta -> 'fields' is distinct from '[]'
         )
         when 'object' then (
             select e.seq from acta.events as e
