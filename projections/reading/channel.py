@@ -51,42 +51,49 @@ async def fetch(
         ServiceUnavailable: when the statement runs longer than ``seconds``.
         psycopg.Error: what PostgreSQL refuses.
     """
+    result = await _run(connection, (statement.version, statement.text), parameters, seconds)
+    value = result.get_value
+    return [value(row, 0) for row in range(result.ntuples)]
+
+
+async def fetch_rows(
+    connection: Connection, version: int, text: bytes, parameters: Sequence[Bound], seconds: float
+) -> list[list[bytes | None]]:
+    """The rows of a statement's answer, values as PostgreSQL's texts of them. Raises as :func:`fetch`."""
+    result = await _run(connection, (version, text), parameters, seconds)
+    value, columns = result.get_value, range(result.nfields)
+    return [[value(row, column) for column in columns] for row in range(result.ntuples)]
+
+
+async def _run(connection: Connection, key: _Key, parameters: Sequence[Bound], seconds: float) -> PGresult:
     pgconn = connection.pgconn
     if pgconn.transaction_status != TransactionStatus.IDLE:
         # A name that has gone would cost the whole transaction; here a statement hardly comes again anyway.
-        return await _plainly(connection, statement, parameters, seconds)
+        return await _plainly(connection, key[1], parameters, seconds)
     known = _prepared.get(connection)
     if known is None:
         known = _prepared[connection] = _Prepared()
-    key = (statement.version, statement.text)
     name = known.names.get(key)
     if name is None:
         name = await _introduce(connection, known, key, seconds)
     else:
         known.names.move_to_end(key)
     if name is None:
-        return await _plainly(connection, statement, parameters, seconds)
+        return await _plainly(connection, key[1], parameters, seconds)
     pgconn.send_query_prepared(name, parameters)
     try:
-        result = await _answer(connection, pgconn, seconds)
+        return await _answer(connection, pgconn, seconds)
     except driver.InvalidSqlStatementName:
         # psycopg deallocates all statements of a connection after DDL, ours among them.
         known.names.clear()
-        return await _plainly(connection, statement, parameters, seconds)
-    return _column(result)
+        return await _plainly(connection, key[1], parameters, seconds)
 
 
 async def _plainly(
-    connection: Connection, statement: Statement, parameters: Sequence[Bound], seconds: float
-) -> list[bytes | None]:
-    connection.pgconn.send_query_params(statement.text, parameters)
-    result = await _answer(connection, connection.pgconn, seconds)
-    return _column(result)
-
-
-def _column(result: PGresult) -> list[bytes | None]:
-    value = result.get_value
-    return [value(row, 0) for row in range(result.ntuples)]
+    connection: Connection, text: bytes, parameters: Sequence[Bound], seconds: float
+) -> PGresult:
+    connection.pgconn.send_query_params(text, parameters)
+    return await _answer(connection, connection.pgconn, seconds)
 
 
 async def _introduce(connection: Connection, known: _Prepared, key: _Key, seconds: float) -> bytes | None:

@@ -5,4 +5,4 @@ WHERE %(highest)s::bigint >= coalesce(pg_sequence_last_value(%(sequence)s::regcl
 
 -- name: first
 -- The row that stands for a singleton.
-SELECT {key} FROM {table} AS t ORDER BY {order} LIMIT 1 FOR NO KEY UPDATE OF t;
+SELECT {key} FROM {table} AS t0 ORDER BY {order} LIMIT 1 FOR NO KEY UPDATE OF t0;

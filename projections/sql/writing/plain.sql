@@ -4,12 +4,12 @@ SELECT {defaults} FROM generate_series(1, %s::int);
 
 -- name: insert
 -- New rows of a table whose rewrite rules allow neither RETURNING nor WITH.
-INSERT INTO {table} AS t ({columns}) SELECT {values} FROM json_to_recordset(%s::json) AS v ({recordset});
+INSERT INTO {table} AS t0 ({columns}) SELECT {values} FROM json_to_recordset(%s::json) AS v ({recordset});
 
 -- name: update
 -- Changed rows of such a table.
-UPDATE {table} AS t SET {changes} FROM json_to_recordset(%s::json) AS v ({recordset}) WHERE {found};
+UPDATE {table} AS t0 SET {changes} FROM json_to_recordset(%s::json) AS v ({recordset}) WHERE {found};
 
 -- name: delete
 -- Rows less in such a table.
-DELETE FROM {table} AS t USING json_to_recordset(%s::json) AS v ({recordset}) WHERE {found};
+DELETE FROM {table} AS t0 USING json_to_recordset(%s::json) AS v ({recordset}) WHERE {found};

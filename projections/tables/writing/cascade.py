@@ -17,16 +17,16 @@ from domain.access.command import Command
 from domain.model import Model, split_key
 from projections.database import Connection
 from projections.errors import Attempt
-from projections.sql import load
 from projections.tables.writing.batches import keyed_rows
 from projections.tables.writing.conditions import Condition
 from projections.tables.writing.events import Pending
+from projections.tables.writing.naming import templates
 from projections.tables.writing.references import Reference
 from projections.tables.writing.rows import erase
 from projections.tables.writing.session import execute
 from projections.tables.writing.tables import Table, Tables
 
-_SQL = load("writing/cascade")
+_SQL = templates("writing/cascade")
 
 Item = tuple[str, str]
 
@@ -57,8 +57,8 @@ class Deletion:
         values = condition.values if condition else ()
         statement = table.statements.keyed(_SQL["lock"], "lock", condition)
         rows = await execute(self.connection, statement, [keyed_rows(parts), *values], attempt)
-        rows.sort(key=lambda row: row[0])
-        found = {str(key): state for _, key, state in rows}
+        rows.sort(key=lambda row: int(row[0] or 0))
+        found = {str(key): str(state) for _, key, state in rows}
         name = table.shape.name
         affected = _Affected(gone={(name, key): state for key, state in found.items()})
         await self._follow(affected, {name: list(found.values())})
@@ -85,7 +85,7 @@ class Deletion:
                             affected.columns.setdefault(item, []).extend(reference.columns)
             frontier = following
 
-    async def _referring(self, reference: Reference, states: Sequence[str]) -> list[tuple[Any, ...]]:
+    async def _referring(self, reference: Reference, states: Sequence[str]) -> list[tuple[str, str]]:
         child = self.tables.of(self.model, reference.child)
         documents: list[dict[str, str]] = []
         for state in states:
@@ -96,12 +96,9 @@ class Deletion:
         if not documents:
             return []
         statement = child.statements.referring(_SQL["referring"], reference.columns)
-        return await execute(
-            self.connection,
-            statement,
-            [orjson.dumps(documents).decode()],
-            Attempt(self.model, reference.child),
-        )
+        attempt = Attempt(self.model, reference.child)
+        rows = await execute(self.connection, statement, [orjson.dumps(documents).decode()], attempt)
+        return [(str(key), str(state)) for key, state in rows]
 
     async def _consequences(self, affected: _Affected, own: frozenset[str], name: str) -> list[Pending]:
         events = [
@@ -135,10 +132,11 @@ class Deletion:
             [orjson.dumps(documents).decode()],
             Attempt(self.model, collection),
         )
-        return [
-            Pending("item.updated", collection, key, payload, self._meta(affected.columns[collection, key]))
-            for _, key, payload in rows
-        ]
+        events: list[Pending] = []
+        for _, key, payload in rows:
+            meta = self._meta(affected.columns[collection, str(key)])
+            events.append(Pending("item.updated", collection, str(key), payload, meta))
+        return events
 
     def _meta(self, fields: Sequence[str], *, cascade: bool = True) -> bytes:
         cause = {"cause": "cascade"} if cascade else {}

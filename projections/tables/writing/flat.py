@@ -43,7 +43,7 @@ async def create_many(
     ending, meta = metas([row.meta(command.notes) for row in rows])
     statement = table.statements.create_many(mixed, ending)
     found = await execute(connection, statement, [new_rows(rows, mixed), *origin(command), meta], attempt)
-    return [item for _, item, _ in found]
+    return [str(item) for _, item, _ in found]
 
 
 def needs_reservation(table: Table, rows: Sequence[Row]) -> bool:
@@ -87,7 +87,7 @@ async def update_one(
     else:
         return await update_many(connection, command, table, [key], [row], [payload], condition)
     parameters = [*row.cells.values(), *key, *values, *origin(command), meta]
-    return [item for item, _ in await execute(connection, statement, parameters, attempt)]
+    return [str(item) for item, _ in await execute(connection, statement, parameters, attempt)]
 
 
 async def update_many(
@@ -113,7 +113,7 @@ async def update_many(
         statement, document = table.statements.touch_many(ending, condition), keyed_rows(keys)
     values = condition.values if condition else ()
     found = await execute(connection, statement, [document, *values, *origin(command), meta], attempt)
-    return [item for _, item, _ in found]
+    return [str(item) for _, item, _ in found]
 
 
 async def delete_many(
@@ -131,11 +131,11 @@ async def delete_many(
     values = condition.values if condition else ()
     meta = _NO_FIELDS.meta(command.notes).decode()
     if len(keys) == 1:
-        parameters: list[Any] = [*keys[0], *values, *origin(command), meta]
+        parameters: list[str | None] = [*keys[0], *values, *origin(command), meta]
         found = await execute(connection, table.statements.delete_one(condition), parameters, attempt)
-        return [item for item, _ in found]
+        return [str(item) for item, _ in found]
     parameters = [keyed_rows(keys), *values, *origin(command), meta]
     found = await execute(
         connection, table.statements.delete_many("with_one_meta", condition), parameters, attempt
     )
-    return [item for _, item, _ in found]
+    return [str(item) for _, item, _ in found]

@@ -21,18 +21,18 @@ from domain.items.shape import Shape
 from domain.model import Model, Relation
 from projections.database import Connection
 from projections.errors import Attempt
-from projections.sql import load
 from projections.system.guards import Occasion
 from projections.system.guards.base import Writer
 from projections.tables.writing.batches import keyed_rows
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import changed_row, new_row, update_condition
 from projections.tables.writing.hashing import hashes_of
+from projections.tables.writing.naming import templates
 from projections.tables.writing.nodes import Detachment, Node, Payload
 from projections.tables.writing.session import execute
 from projections.tables.writing.tables import Tables
 
-_SQL = load("writing/nested")
+_SQL = templates("writing/nested")
 # Stands for the key of a parent that is not written yet.
 _PENDING = ""
 
@@ -87,7 +87,7 @@ class Growth:
         statement = table.statements.lookup(_SQL["lookup"], pointer)
         keys = keyed_rows([node.key_parts for node in nodes])
         rows = await execute(self.connection, statement, [keys], Attempt(self.model, table.shape.name))
-        return {n - 1: value for n, _, value in rows}
+        return {int(n or 0) - 1: value for n, _, value in rows}
 
     def _settle(self, node: Node, exists: bool, points_to: str | None) -> None:
         item = (node.name, node.key or "")
@@ -131,7 +131,8 @@ class Growth:
                 for place, entry in enumerate(entries)
             ]
             rows = await self._pointed(statement, documents, collection)
-            nodes += [self._loose(entries[place], key) for place, key in sorted(rows)]
+            found = sorted((int(place or 0), key or "") for place, key in rows)
+            nodes += [self._loose(entries[place], key) for place, key in found]
         return nodes
 
     def _loose(self, entry: Detachment, key: str) -> Node:
@@ -179,10 +180,12 @@ class Growth:
         if documents and sort_field in table.shape.writables:
             statement = table.statements.pointing(_SQL["last_places"], "sort", pointer, sort=sort_field)
             for place, highest in await self._pointed(statement, documents, collection):
-                last[place] = int(highest)
+                last[int(place or 0)] = int(highest or 0)
         return last
 
-    async def _pointed(self, statement: bytes, documents: Sequence[Any], collection: str) -> list[Any]:
+    async def _pointed(
+        self, statement: bytes, documents: Sequence[Any], collection: str
+    ) -> list[list[str | None]]:
         attempt = Attempt(self.model, collection)
         return await execute(self.connection, statement, [orjson.dumps(documents).decode()], attempt)
 

@@ -13,15 +13,15 @@ from psycopg import sql
 from domain.items.rows import Row
 from projections.database import Connection
 from projections.errors import Attempt
-from projections.sql import load
 from projections.tables.writing.batches import changed_rows, keyed_rows, mixed_of, new_rows
 from projections.tables.writing.conditions import Condition
 from projections.tables.writing.flat import reserve
+from projections.tables.writing.naming import rendered, templates
 from projections.tables.writing.session import execute
 from projections.tables.writing.tables import Table
 
-_PLAIN = load("writing/plain")
-_CASCADE = load("writing/cascade")
+_PLAIN = templates("writing/plain")
+_CASCADE = templates("writing/cascade")
 _WITHOUT = "without_events"
 
 
@@ -44,7 +44,7 @@ async def insert(
     await reserve(connection, table, rows, mixed.partial, attempt)
     statement = table.statements.create_many(mixed, _WITHOUT)
     found = await execute(connection, statement, [new_rows(rows, mixed)], attempt)
-    return [Written(n - 1, item, payload) for n, item, payload, _ in found]
+    return [_written(row) for row in found]
 
 
 async def change(
@@ -66,7 +66,7 @@ async def change(
         found = await execute(connection, statement, [changed_rows(rows, keys, mixed), *values], attempt)
     else:
         return await _plain_change(connection, table, keys, rows, condition, attempt)
-    return [Written(n - 1, item, payload) for n, item, payload, _ in found]
+    return [_written(row) for row in found]
 
 
 async def erase(
@@ -80,6 +80,10 @@ async def erase(
     else:
         statement = table.statements.keyed(_PLAIN["delete"], "plain delete")
     await execute(connection, statement, [keyed_rows(keys)], attempt)
+
+
+def _written(row: Sequence[str | None]) -> Written:
+    return Written(int(row[0] or 0) - 1, row[1] or "", row[2] or "")
 
 
 # --- tables with rewrite rules
@@ -96,7 +100,7 @@ async def _plain_insert(
     keys = [[row.cells[name] or "" for name in names] for row in rows]
     statement = table.statements.keyed(_CASCADE["stored"], "stored")
     found = await execute(connection, statement, [keyed_rows(keys)], attempt)
-    return [Written(n - 1, item, payload) for n, item, payload in found]
+    return [_written(row) for row in found]
 
 
 async def _draw_keys(connection: Connection, table: Table, rows: Sequence[Row], attempt: Attempt) -> None:
@@ -110,7 +114,7 @@ async def _draw_keys(connection: Connection, table: Table, rows: Sequence[Row], 
         given = {column} if len(lacking) < len(rows) else set()
         await reserve(connection, table, rows, frozenset(given), attempt)
         statement = _PLAIN["draw"].format(defaults=sql.SQL("({})::text").format(default))
-        drawn = await execute(connection, statement.as_bytes(None), [len(lacking)], attempt)
+        drawn = await execute(connection, rendered(statement), [str(len(lacking))], attempt)
         for row, (value,) in zip(lacking, drawn, strict=True):
             row.cells[column] = value
             row.cells = {name: row.cells[name] for name in sorted(row.cells)}
@@ -127,7 +131,7 @@ async def _plain_change(
     values = condition.values if condition else ()
     statement = table.statements.keyed(_CASCADE["lock"], "lock", condition)
     locked = await execute(connection, statement, [keyed_rows(keys), *values], attempt)
-    before = {n - 1: (item, state) for n, item, state in locked}
+    before = {int(n or 0) - 1: state or "" for n, _, state in locked}
     there = sorted(before)
     if not there:
         return []
@@ -137,13 +141,13 @@ async def _plain_change(
     await execute(connection, statement, [changed_rows(of_rows, of_keys, mixed)], attempt)
     documents = [
         {
-            "n": place,
+            "n": place + 1,
             "fields": list(rows[place].cells),
-            "old": orjson.Fragment(before[place][1]),
+            "old": orjson.Fragment(before[place]),
             **{f"k{number}": part for number, part in enumerate(keys[place])},
         }
         for place in there
     ]
     compare = table.statements.compare(_CASCADE["compare"])
     found = await execute(connection, compare, [orjson.dumps(documents).decode()], attempt)
-    return [Written(place, item, payload) for place, item, payload in found]
+    return [_written(row) for row in found]

@@ -6,16 +6,19 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 
 from domain.access.command import Command
 from projections.database import Connection, Database
 from projections.errors import Attempt, translate
+from projections.reading.channel import fetch_rows
 
 T = TypeVar("T")
 _ATTEMPTS = 4
+# A write waits for locks of others; those who ask for less set the server's own timeouts.
+SECONDS = 30.0
 _CONFLICTS = frozenset({"40001", "40P01"})
 
 
@@ -43,21 +46,22 @@ async def several(database: Database, connection: Connection | None) -> AsyncIte
 
 
 async def execute(
-    connection: Connection, statement: bytes, parameters: Sequence[Any], attempt: Attempt
-) -> list[tuple[Any, ...]]:
-    """Run a statement and fetch its rows.
+    connection: Connection, statement: bytes, parameters: Sequence[str | None], attempt: Attempt
+) -> list[list[str | None]]:
+    """Run a statement; its rows, as texts.
 
     Raises:
         ActaError: what the database refuses, translated; conflicts pass as they are when they can be tried
-        again.
+            again.
     """
+    bound = [None if value is None else value.encode() for value in parameters]
     try:
-        cursor = await connection.execute(statement, parameters)
-        return await cursor.fetchall() if cursor.description else []
+        found = await fetch_rows(connection, attempt.model.version, statement, bound, SECONDS)
     except psycopg.Error as error:
         if error.sqlstate in _CONFLICTS:
             raise
         raise translate(error, attempt) from error
+    return [[None if value is None else value.decode() for value in row] for row in found]
 
 
 async def persistently(run: Callable[[], Awaitable[T]], connection: Connection | None) -> T:
@@ -73,7 +77,11 @@ async def persistently(run: Callable[[], Awaitable[T]], connection: Connection |
     raise AssertionError("unreachable")
 
 
-def origin(command: Command) -> tuple[str | None, str, int | None]:
+def origin(command: Command) -> tuple[str | None, str, str | None]:
     """Actor, request and context, as every event's parameters."""
-    user = command.caller.user
-    return (None if user is None else str(user), str(command.request), command.context)
+    user, context = command.caller.user, command.context
+    return (
+        None if user is None else str(user),
+        str(command.request),
+        None if context is None else str(context),
+    )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from psycopg import sql
-
 from projections.database import Connection
 from projections.sql import load
-from projections.tables.writing.naming import joined, key_text, name, table_of
+from projections.tables.writing.naming import ROW, joined, key_text, name, table_of
 from projections.tables.writing.tables import Table
 
 _KEYS = load("writing/keys")
@@ -16,7 +14,7 @@ async def first_key(connection: Connection, table: Table) -> str | None:
     """The key of the first row, locked against deletion; None when there is no row yet."""
     shape = table.shape
     statement = _KEYS["first"].format(
-        key=key_text(shape, sql.SQL("t")),
+        key=key_text(shape, ROW),
         table=table_of(shape),
         order=joined([name(entry.column.name) for entry in shape.key]),
     )

@@ -12,23 +12,25 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from domain.items.shape import Shape, WritableField
-from projections.sql import load
 from projections.tables.writing.conditions import Condition
 from projections.tables.writing.naming import (
     AND,
     COMMA,
     NULL,
+    ROW,
+    SLOT,
     joined,
     key_text,
     literal,
     name,
     rendered,
     table_of,
+    templates,
     trusted,
 )
 
-_ONE = load("writing/one")
-_MANY = load("writing/many")
+_ONE = templates("writing/one")
+_MANY = templates("writing/many")
 _ROW = sql.Identifier("acta row")
 _NEW = sql.Identifier("row_new")
 _TEXTS = frozenset({"text", "character varying", "character", "bpchar", "citext", "name"})
@@ -101,7 +103,7 @@ class Statements:
     def _keyed_parts(self, condition: Condition | None) -> dict[str, sql.Composable]:
         return {
             "table": table_of(self.shape),
-            "key": key_text(self.shape, sql.SQL("t")),
+            "key": key_text(self.shape, ROW),
             "recordset": COMMA.join([sql.SQL("n int"), self._keys_recordset()]),
             "found": self._found_given(condition),
             "order": self._order(),
@@ -114,7 +116,7 @@ class Statements:
         def make() -> bytes:
             parts = {
                 "table": table_of(self.shape),
-                "key": key_text(self.shape, sql.SQL("t")),
+                "key": key_text(self.shape, ROW),
                 "pointer": name(pointer),
                 "type": trusted(entry.column.sql_type),
                 "order": self._order(),
@@ -127,7 +129,7 @@ class Statements:
 
     def lookup(self, template: sql.SQL, pointer: str | None) -> bytes:
         """Which of the keys in JSON are there, with the text of the foreign key ``pointer``."""
-        pointed = NULL if pointer is None else sql.SQL("t.{}::text").format(name(pointer))
+        pointed = NULL if pointer is None else sql.SQL("t0.{}::text").format(name(pointer))
         return self._kept(
             ("lookup", pointer),
             lambda: rendered(template.format(**self._keyed_parts(None), pointer=pointed)),
@@ -146,7 +148,7 @@ class Statements:
         def make() -> bytes:
             entries = [self.shape.writables[column] for column in columns]
             found = [
-                sql.SQL("t.{} = v.{}::{}").format(
+                sql.SQL("t0.{} = v.{}::{}").format(
                     name(entry.column.name), name(f"k{place}"), trusted(entry.column.sql_type)
                 )
                 for place, entry in enumerate(entries)
@@ -155,7 +157,7 @@ class Statements:
             return rendered(
                 template.format(
                     table=table_of(self.shape),
-                    key=key_text(self.shape, sql.SQL("t")),
+                    key=key_text(self.shape, ROW),
                     recordset=joined(recordset),
                     found=joined(found, AND),
                     order=self._order(),
@@ -196,21 +198,21 @@ class Statements:
     def _create_one(self, columns: Sequence[str]) -> bytes:
         if columns:
             values = sql.SQL("({}) VALUES ({})").format(
-                joined([name(column) for column in columns]), joined([sql.SQL("%s")] * len(columns))
+                joined([name(column) for column in columns]), joined([SLOT] * len(columns))
             )
         else:
             values = sql.Composed([sql.SQL("DEFAULT VALUES")])
         return self._one("create", values=values, after=self._jump(columns))
 
     def _update_one(self, columns: Sequence[str], condition: Condition | None) -> bytes:
-        changes = [sql.SQL("{} = %s").format(name(column)) for column in columns]
+        changes = [sql.SQL("{} = {}").format(name(column), SLOT) for column in columns]
         return self._one(
             "update", changes=joined(changes), found=self._found(condition), payload=_object(_ROW, columns)
         )
 
     def _found(self, condition: Condition | None) -> sql.Composable:
         parts: list[sql.Composable] = [
-            sql.SQL("t.{} = %s").format(name(entry.column.name)) for entry in self.shape.key
+            sql.SQL("t0.{} = {}").format(name(entry.column.name), SLOT) for entry in self.shape.key
         ]
         if condition is not None:
             parts.append(condition.clause)
@@ -274,7 +276,7 @@ class Statements:
         for place, column in enumerate(mixed.columns):
             value: sql.Composable = _cast(self.shape.writables[column], place)
             if column in mixed.partial:
-                value = sql.SQL("CASE WHEN v.{} THEN {} ELSE t.{} END").format(
+                value = sql.SQL("CASE WHEN v.{} THEN {} ELSE t0.{} END").format(
                     name(f"p{place}"), value, name(column)
                 )
             changes.append(sql.SQL("{} = {}").format(name(column), value))
@@ -356,7 +358,7 @@ class Statements:
 
     def _found_given(self, condition: Condition | None) -> sql.Composable:
         parts: list[sql.Composable] = [
-            sql.SQL("t.{} = v.{}::{}").format(
+            sql.SQL("t0.{} = v.{}::{}").format(
                 name(entry.column.name), name(f"k{place}"), trusted(entry.column.sql_type)
             )
             for place, entry in enumerate(self.shape.key)
@@ -367,10 +369,10 @@ class Statements:
 
     def _same(self) -> sql.Composable:
         columns = [name(entry.column.name) for entry in self.shape.key]
-        return joined([sql.SQL("t.{0} = (v.row_old).{0}").format(column) for column in columns], AND)
+        return joined([sql.SQL("t0.{0} = (v.row_old).{0}").format(column) for column in columns], AND)
 
     def _order(self) -> sql.Composable:
-        return joined([sql.SQL("t.{}").format(name(entry.column.name)) for entry in self.shape.key])
+        return joined([sql.SQL("t0.{}").format(name(entry.column.name)) for entry in self.shape.key])
 
 
 def _recordset(mixed: Mixed) -> sql.Composed:

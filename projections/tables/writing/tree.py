@@ -16,7 +16,6 @@ from domain.items.rows import Row
 from domain.model import Model
 from projections.database import Connection
 from projections.errors import Attempt
-from projections.sql import load
 from projections.system.guards import Occasion
 from projections.system.guards.base import Writer
 from projections.tables.writing import rows
@@ -26,11 +25,12 @@ from projections.tables.writing.conditions import Condition
 from projections.tables.writing.decisions import waves
 from projections.tables.writing.events import Pending, append, in_order
 from projections.tables.writing.growth import Growth
+from projections.tables.writing.naming import templates
 from projections.tables.writing.nodes import Node, in_log_order
 from projections.tables.writing.session import execute
 from projections.tables.writing.tables import Tables
 
-_SQL = load("writing/nested")
+_SQL = templates("writing/nested")
 _ORDER = {"delete": 0, "update": 1, "create": 2}
 _TOPICS = {"create": "item.created", "update": "item.updated"}
 
@@ -101,7 +101,8 @@ class Tree:
         table = targets[0].table
         keys = keyed_rows([target.key_parts for target in targets])
         statement = table.statements.column(_SQL["column"], column)
-        found = dict(await execute(self.connection, statement, [keys], Attempt(self.model, targets[0].name)))
+        rows = await execute(self.connection, statement, [keys], Attempt(self.model, targets[0].name))
+        found = {int(n or 0): value for n, value in rows}
         return [found.get(place) for place in range(1, len(targets) + 1)]
 
     async def _create(self, nodes: Sequence[Node]) -> None:
