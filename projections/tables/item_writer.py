@@ -181,18 +181,20 @@ class ItemWriter:
             return await self._update_tree(command, table, parts, payload, connection)
         row = changed_row(shape, command, given, (await hashes_of(shape, [given]))[0])
         condition = update_condition(shape, command, names)
-        wanted = len(keys) or 1
+        if not command.rights.admin and not 0 < len(keys) == len(parts):
+            # The reference refuses limited callers an empty list and a key named twice.
+            raise Forbidden.action("update", shape.name, names)
         if not parts:
-            return complete([], wanted, shape, command, names)
+            return []
         if len(parts) == 1:
             async with single(self._database, connection) as own:
                 found = await flat.update_one(own, command, table, parts[0], row, payload, condition)
-                return complete(found, wanted, shape, command, names)
+                return complete(found, len(parts), shape, command, names)
         async with several(self._database, connection) as own:
             found = await flat.update_many(
                 own, command, table, parts, [row] * len(parts), [payload], condition
             )
-            return complete(found, wanted, shape, command, names)
+            return complete(found, len(parts), shape, command, names)
 
     async def _update_each(
         self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None

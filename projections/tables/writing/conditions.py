@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
 
-from psycopg import sql
+from psycopg import abc, sql
 
 from domain.access.command import Command
 from domain.access.rights import Rule
-from domain.errors import Forbidden
 from domain.items.shape import Shape
+from domain.query.conditions import compile_filter
+from domain.query.filters import Filter, parse_filter
+from domain.query.limits import QueryLimits
+from domain.query.plan import Operand, Truth, both, either
+from domain.query.scope import Scope
+from projections.reading.compose import Piece
+from projections.reading.expressions import Expressions
+from projections.reading.statement import bound
+from projections.tables.writing.naming import SLOT
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A predicate on the table's alias ``t``, with its values in the order of its placeholders.
+    """A predicate on the row that is written, with the values of its parameters in their order.
 
     Equal conditions have equal ``text``, whatever their values, so statements are kept by it.
     """
 
-    clause: sql.Composable
-    values: tuple[Any, ...]
-    text: str
+    text: bytes
+    values: tuple[str | None, ...]
+
+    @property
+    def clause(self) -> sql.Composable:
+        """The predicate, with slots for its values."""
+        return sql.SQL(self.text.decode())
 
     def __eq__(self, other: object) -> bool:
         """By the text alone."""
@@ -34,8 +46,52 @@ class Condition:
         return hash(self.text)
 
 
+class _Slot(sql.Composable):
+    """The place of an operand; those of a text are noted in the order in which they stand in it."""
+
+    def __init__(self, operand: Operand, noted: list[Operand]) -> None:
+        super().__init__(operand)
+        self._noted = noted
+
+    def as_bytes(self, context: abc.AdaptContext | None = None) -> bytes:
+        """A slot."""
+        self._noted.append(self._obj)
+        return SLOT.as_bytes(context)
+
+
+class _Slotted(Expressions):
+    """Expressions of the query engine with slots instead of numbered parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[Operand] = []
+
+    def bind(self, operand: Operand) -> Piece:
+        """A slot for an operand."""
+        return _Slot(operand, self.noted)
+
+
 def condition_of(shape: Shape, command: Command, groups: Sequence[Sequence[Rule]] | None) -> Condition | None:
     """The condition that rows meet at least one rule of each group; None when there is nothing to meet."""
     if groups is None:
         return None
-    raise Forbidden.collection(shape.name)
+    scope = Scope(shape.model, command.rights, command.caller, QueryLimits()).trusted()
+    # The first row of a plan has the alias t0, as has the table in our statements.
+    row = scope.row(shape.collection)
+    needed = [
+        either(*(compile_filter(scope, _parsed(rule), shape.collection, row) for rule in group))
+        for group in groups
+    ]
+    predicate = both(*needed)
+    if predicate is None or predicate == Truth(True):
+        return None
+    expressions = _Slotted()
+    clause = sql.SQL("({})").format(expressions.predicate(predicate))
+    text = clause.as_bytes(None)
+    now = datetime.now(UTC)
+    values = [bound(operand, command.caller, now) for operand in expressions.noted]
+    return Condition(text, tuple(None if value is None else value.decode() for value in values))
+
+
+def _parsed(rule: Rule) -> Filter:
+    return parse_filter(rule.filter or {}, depth=100, trusted=True)
