@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
 
 import psycopg
 
@@ -17,6 +16,7 @@ from domain.errors import ServiceUnavailable
 from projections.database import Connection, Database
 from projections.log.prepare import PARTITION_EVENTS, extend
 from projections.log.seal import Sealer
+from workers.stopping import sleep
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +39,6 @@ async def run(database: Database, stop: asyncio.Event) -> None:
         except (psycopg.OperationalError, ServiceUnavailable) as error:
             logger.warning("sealer: %s; trying again", error)
             await sleep(stop, RETRY_SECONDS)
-
-
-async def sleep(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, or less when told to stop."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
 
 
 async def _run_on(connection: Connection, database: Database, stop: asyncio.Event) -> None:

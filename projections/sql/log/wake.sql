@@ -1,0 +1,3 @@
+-- name: listen
+-- Hear of every seal.
+listen acta_sealed;

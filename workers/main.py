@@ -1,0 +1,39 @@
+"""What `acta worker` runs: the sealer and all followers, in one process, until a signal.
+
+Any number of such processes may run: each of these finds itself one place to run in, the others stand by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from domain.settings import Settings
+from projections.database import Database
+from projections.log.prepare import prepare
+from workers import sealer
+from workers.follower import Follower, follow
+from workers.snapshots import Snapshots
+from workers.stopping import stop_on_signals
+from workers.wake import Wake
+
+
+def followers(settings: Settings) -> list[Follower]:
+    """The followers that the settings ask for."""
+    del settings
+    return [Snapshots()]
+
+
+async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
+    """Run until ``stop`` is set, by default by SIGTERM or SIGINT. Raises ServiceUnavailable at the start."""
+    stop = stop or stop_on_signals()
+    assert settings.database.url is not None
+    url = settings.database.url.get_secret_value()
+    running = followers(settings)
+    async with await Database.open(url, maximum=len(running) + 2, application="acta worker") as database:
+        await prepare(database)
+        wake = Wake()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(sealer.run(database, stop))
+            group.create_task(wake.listen(database, stop))
+            for follower in running:
+                group.create_task(follow(follower, database, wake, stop))
