@@ -22,7 +22,7 @@ async def test_a_user_made_by_command_can_be_used(database_url: str) -> None:
             assert (await api.post("/auth/login", login)).status == 200
             assert (await api.post("/auth/login", {**login, "password": "first-password"})).status == 401
             me = await api.request("GET", "/users/me", headers={"Authorization": f"Bearer {token}"})
-            assert me.data["email"] == "second@example.com"
+            assert me.data["email"] == "Second@example.com"
     listed = [line.split("\t") for line in output(database_url, "list").splitlines()]
     assert [row[:3] for row in listed] == [
         ["admin@example.com", "Administrator", "active"],
