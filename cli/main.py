@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from cli.commands.adopt import adopt
 from cli.commands.rebuild import rebuild
 from cli.commands.serve import serve
 from cli.commands.settings import settings
@@ -26,6 +27,7 @@ app.command()(serve)
 app.command()(rebuild)
 app.command()(worker)
 app.command()(settings)
+app.command()(adopt)
 app.add_typer(users, name="users")
 
 
