@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from projections.database import Database
 from projections.log.prepare import prepare as prepare_log
+from projections.schema.prepare import prepare as prepare_schema
 from projections.system.prepare import prepare as prepare_system
 
 
 async def prepare(database: Database) -> None:
     """Bring schema ``acta`` up to date, the log before what is made from it."""
     await prepare_log(database)
+    await prepare_schema(database)
     await prepare_system(database)

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from aiohttp import BodyPartReader, web
 
-from api.bodies import parse_json, read_json
+from api.bodies import parse_json, read_json, read_object
 from api.commands import command_of
 from api.keys import CONTEXT, SCHEMA
 from api.responses import data, dumps, no_content
@@ -42,6 +42,24 @@ async def apply(request: web.Request) -> web.Response:
     force, dry = (request.query.get(name) == "true" for name in ("force", "dry"))
     statements = await request.app[SCHEMA].apply(await command_of(request), body, force=force, dry=dry)
     return data({"statements": statements}) if dry else no_content()
+
+
+async def undo(request: web.Request) -> web.Response:
+    """POST /schema/undo: take back the command that an entry of the activity was part of."""
+    _administrators(request)
+    activity = (await read_object(request)).get("activity")
+    if isinstance(activity, bool) or not isinstance(activity, int):
+        raise InvalidPayload('"activity" must be the number of an entry of the activity')
+    dry = request.query.get("dry") == "true"
+    return data(await request.app[SCHEMA].undo(await command_of(request), activity, dry=dry))
+
+
+async def rename(request: web.Request) -> web.Response:
+    """POST /schema/rename: another ``name`` for a ``collection``, or for its ``field``."""
+    _administrators(request)
+    body = await read_object(request)
+    dry = request.query.get("dry") == "true"
+    return data({"statements": await request.app[SCHEMA].rename(await command_of(request), body, dry=dry)})
 
 
 def _administrators(request: web.Request) -> None:
@@ -102,4 +120,6 @@ def routes() -> list[web.RouteDef]:
         web.get("/schema/snapshot", snapshot),
         web.post("/schema/diff", diff),
         web.post("/schema/apply", apply),
+        web.post("/schema/undo", undo),
+        web.post("/schema/rename", rename),
     ]

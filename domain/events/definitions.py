@@ -55,6 +55,21 @@ class CollectionDeleted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CollectionRenamed(Event):
+    """A collection goes on under another name, with its items, relations, permissions and presets.
+
+    The last event under the old name. Each item's state follows under the new one.
+
+    Attributes:
+        name: The new name.
+    """
+
+    TOPIC: ClassVar[str] = "collection.renamed"
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FieldCreated(Event):
     """A field was added to a collection.
 
@@ -86,6 +101,21 @@ class FieldUpdated(Event):
     field: str
     old: Values
     new: Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldRenamed(Event):
+    """A field goes on under another name; the items' values follow under it.
+
+    Attributes:
+        field: The old name.
+        name: The new name.
+    """
+
+    TOPIC: ClassVar[str] = "field.renamed"
+
+    field: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -195,6 +195,17 @@ def rename_column(schema: str, table: str, column: str, name: str) -> Statement:
     )
 
 
+def replace_value(schema: str, table: str, column: str, old: str, new: str) -> Statement:
+    """Another text in a column, wherever it holds the old one."""
+    return sql.SQL("UPDATE {} SET {} = {} WHERE {} = {}").format(
+        sql.Identifier(schema, table),
+        sql.Identifier(column),
+        sql.Literal(new),
+        sql.Identifier(column),
+        sql.Literal(old),
+    )
+
+
 def type_name(declared: ColumnType) -> sql.Composable:
     """A type with the numbers in its brackets; the name is one of ours, never a client's."""
     if not declared.arguments:

@@ -13,7 +13,7 @@ from domain.model.metadata_rows import FIELD_META, row_values
 from domain.model.naming import constraint_name
 from domain.model.schema import Collection, Field, Model
 from projections.schema import cascades, ddl
-from projections.schema.baseline import complete_log, fill_log
+from projections.schema.baseline import complete_log, fill_log, tell_changes
 from projections.schema.collections import FIELDS, insert_field_row
 from projections.schema.definitions import Definition, column_definition
 from projections.schema.work import Work
@@ -38,19 +38,15 @@ async def create_field(work: Work, collection: str, draft: FieldDraft) -> None:
         await work.run(*ddl.add_column(owner.schema, owner.table, draft.column, indexes=not concurrently))
         if concurrently:
             work.index_later(owner.schema, owner.table, draft.column)
-        filled = await fill_log(work, owner, draft.name)
     if draft.meta is not None:
         meta = dict(draft.meta)
         if meta.get("sort") is None:
             meta = {"sort": _next_position(owner, meta.get("group")), **_without(meta, "sort")}
         await insert_field_row(work, collection, draft.name, meta)
-    await work.record(
-        FieldCreated,
-        collection,
-        field=draft.name,
-        new=await definition(work, owner, draft.name),
-        filled=filled,
-    )
+    new = await definition(work, owner, draft.name)
+    if new["ddl"] is not None:
+        filled = await fill_log(work, owner, draft.name, new["ddl"]["column"]["default"])
+    await work.record(FieldCreated, collection, field=draft.name, new=new, filled=filled)
 
 
 async def update_field(work: Work, collection: str, name: str, body: Any) -> None:
@@ -101,7 +97,7 @@ async def _alter(work: Work, owner: Collection, entry: Field, changes: ColumnCha
         await work.run(ddl.retype(*place, name, changes.type))
         if changes.keep_default is not None:
             await work.run(ddl.set_default(*place, name, changes.keep_default))
-        await fill_log(work, owner, name)
+        await tell_changes(work, owner, name)
     if changes.default_changed:
         await work.run(ddl.set_default(*place, name, changes.default))
     if changes.nullable is not None:

@@ -163,5 +163,7 @@ async def _changed(
 ) -> None:
     relation = find_relation(await work.reload(), collection, field)
     assert relation is not None
-    values = {"new": relation_document(relation)} | ({} if old is None else {"old": old})
-    await work.record(kind, collection, field=field, **values)
+    documents: dict[str, Any] = {"new": relation_document(relation)}
+    if old is not None:
+        documents["old"] = old
+    await work.record(kind, collection, field=field, **documents)

@@ -27,6 +27,8 @@ from projections.database import Database
 from projections.schema import collections, fields, relations
 from projections.schema.apply import apply_diff
 from projections.schema.refusals import refusal
+from projections.schema.rename import rename_collection_with_metadata, rename_field_with_metadata
+from projections.schema.undo import undo
 from projections.schema.work import Work
 from projections.sql import load
 from projections.tables.store import ModelStore
@@ -256,6 +258,26 @@ class SchemaService:
                 check_applicable(current, diff, expected)
             await apply_diff(work, current, diff)
         return work.statements
+
+    # Beyond the reference
+
+    async def rename(self, command: Command, body: Any, *, dry: bool = False) -> list[str]:
+        """Another name for ``collection``, or for its ``field``; the DDL that was run."""
+        _administrators(command)
+        collection, field = _member(body, "collection"), body.get("field")
+        async with self.work(command, dry=dry) as work:
+            if field is None:
+                await rename_collection_with_metadata(work, collection, body.get("name"))
+            else:
+                await rename_field_with_metadata(work, collection, field, body.get("name"))
+        return work.statements
+
+    async def undo(self, command: Command, event: int, *, dry: bool = False) -> Object:
+        """Take back the command that an event was part of: what was taken back, and the DDL that was run."""
+        _administrators(command)
+        async with self.work(command, dry=dry) as work:
+            undone = await undo(work, event)
+        return {"undone": undone, "statements": work.statements}
 
     # Answers
 

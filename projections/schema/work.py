@@ -86,10 +86,18 @@ class Work:
         undo = ddl.drop_index(schema, name, concurrently=True)
         self.later.append(Later(create, undo, (table, column)))
 
-    async def record(self, kind: type[Event], collection: str, *, revert: int | None = None, **values: Any) -> None:
+    async def record(
+        self,
+        kind: type[Event],
+        collection: str,
+        *,
+        revert: int | None = None,
+        notes: Mapping[str, Any] | None = None,
+        **values: Any,
+    ) -> None:
         """Append an event of the schema; ``revert`` is the seq of the one that it takes back."""
         origin = self.origin({})
-        noted = self._noted({} if revert is None else {"revert": revert})
+        noted = self._noted({**({} if revert is None else {"revert": revert}), **(notes or {})})
         event = kind(
             originator_id=join_originator(collection, values.get("field", collection)),
             actor=origin["actor"],
@@ -106,10 +114,14 @@ class Work:
         values: Mapping[str, Any],
         *,
         fields: list[str] | None = None,
+        exact: bool = False,
         silent: bool = False,
     ) -> str:
-        """A new row of a metadata table; ``fields`` are the members revisions show. Returns its key."""
-        given = {*(fields or ()), *_NULL_MEANS_NULL}
+        """A new row of a metadata table; ``fields`` are the members revisions show. Returns its key.
+
+        A null stands for the column's default, unless the row has to be ``exact``.
+        """
+        given = values if exact else {*(fields or ()), *_NULL_MEANS_NULL}
         names = [name for name, value in values.items() if value is not None or name in given]
         query = _STATEMENTS["insert"].format(**_names(collection), columns=_columns(names))
         noted = {"fields": list(values) if fields is None else fields, **_silent(silent)}
@@ -185,7 +197,7 @@ def _condition(where: Mapping[str, Any]) -> sql.Composable:
         sql.SQL("target.{} = {}").format(sql.Identifier(name), sql.Placeholder(f"where_{name}"))
         for name in where
     ]
-    return sql.SQL(" AND ").join(parts)
+    return sql.SQL(" AND ").join(parts) if parts else sql.SQL("true")
 
 
 def _bound(where: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,8 @@ import pytest
 
 from domain.access.command import Command
 from projections.database import Database
-from projections.log.prepare import prepare as prepare_log
+from projections.prepare import prepare
 from projections.schema.service import SchemaService
-from projections.system.prepare import prepare as prepare_system
 from projections.tables.store import ModelStore
 
 Rows = Callable[..., Awaitable[list[tuple[Any, ...]]]]
@@ -18,8 +17,7 @@ Rows = Callable[..., Awaitable[list[tuple[Any, ...]]]]
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     async with await Database.open(database_url, maximum=8) as opened:
-        await prepare_log(opened)
-        await prepare_system(opened)
+        await prepare(opened)
         yield opened
 
 
@@ -48,3 +46,19 @@ def rows(database: Database) -> Rows:
             return await cursor.fetchall() if cursor.description else []
 
     return run
+
+
+async def catalog_of(rows: Rows, table: str) -> list[tuple[Any, ...]]:
+    """What a table looks like, its columns by name."""
+    columns = await rows(
+        "select column_name, data_type, character_maximum_length, column_default, is_nullable"
+        " from information_schema.columns where table_schema = 'public' and table_name = %s order by 1",
+        table,
+    )
+    constraints = await rows(
+        "select conname, pg_get_constraintdef(oid) from pg_constraint"
+        " where conrelid = to_regclass(quote_ident(%s)) and contype <> 'n' order by 1",
+        table,
+    )
+    indexes = await rows("select indexname, indexdef from pg_indexes where tablename = %s order by 1", table)
+    return columns + constraints + indexes
