@@ -54,7 +54,8 @@ def test_a_taken_port_is_one_line_and_exit_code_1(database_url: str, workers: st
         port = taker.getsockname()[1]
         done = acta(database_url, "serve", "--no-followers", "--port", str(port), "--workers", workers)
     assert done.returncode == 1
-    assert done.stderr == f"acta: can't listen on 127.0.0.1:{port}: Address already in use\n"
+    complaint = f"acta: can't listen on 127.0.0.1:{port}: Address already in use"
+    assert done.stderr.splitlines() == ["acta: administrator: admin@example.com", complaint]
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ async def test_a_user_made_by_command_can_be_used(database_url: str) -> None:
             me = await api.request("GET", "/users/me", headers={"Authorization": f"Bearer {token}"})
             assert me.data["email"] == "Second@example.com"
     listed = [line.split("\t") for line in output(database_url, "list").splitlines()]
-    assert [row[:3] for row in listed] == [
-        ["admin@example.com", "Administrator", "active"],
+    assert sorted(row[:3] for row in listed) == [
         ["Second@example.com", "Administrator", "active"],
+        ["admin@example.com", "Administrator", "active"],
     ]
     with psycopg.connect(database_url) as connection:
         events = connection.execute(
