@@ -150,7 +150,7 @@ class Expressions:
     def _call(self, call: Call) -> Piece:
         if call.function == "number":
             argument = self.expression(call.argument)
-            pattern = word(" ~ '^-?[0-9]{1,400}([.][0-9]{1,400})?([eE][+-]?[0-9]{1,3})?$' THEN (")
+            pattern = word(" ~ '^-?[0-9]{1,200}([.][0-9]{1,200})?([eE][+-]?[0-9]{1,3})?$' THEN (")
             return word("CASE WHEN ", argument, pattern, argument, ")::numeric END")
         if call.function == "count":
             argument = self.json(call.argument)
