@@ -1,5 +1,7 @@
 """Compares answers before anything is measured: a fast wrong answer is worth nothing."""
 
+from itertools import pairwise
+
 from bench import limit
 from bench.cases import Case, Driver
 from bench.client import Answer, call
@@ -55,10 +57,9 @@ def difference(left: object, right: object, place: str = "") -> str | None:
 
 
 def _demand_equal(case: Case, answers: dict[str, object]) -> None:
-    (first, expected), *others = answers.items()
-    for side, answer in others:
+    for (first, expected), (second, answer) in pairwise(answers.items()):
         if found := difference(expected, answer):
-            raise DifferentAnswersError(f"{case.name}: {first} and {side} differ at {found}")
+            raise DifferentAnswersError(f"{case.name}: {first} and {second} differ at {found}")
 
 
 def _comparable(case: Case, answer: Answer) -> object:

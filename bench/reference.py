@@ -46,7 +46,7 @@ def install(work: Path) -> Reference:
     require("npm")
     _npm(node_home, dict(os.environ), "install", f"node@{NODE_MAJOR}")
     environment = {**os.environ, "PATH": reference.path, "npm_config_nodedir": str(_headers(node_home))}
-    # Only isolated-vm must be built for this Node; other native modules come ready or, like SQLite, are unused.
+    # Only isolated-vm must be built for this Node; other native modules come ready or are unused.
     _npm(home, environment, "install", "--ignore-scripts", f"directus@{VERSION}")
     _npm(home, environment, "rebuild", "isolated-vm")
     complete.touch()

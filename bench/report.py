@@ -28,8 +28,8 @@ def page(results: Sequence[Result], command: str, postgres: str, rounds: int, se
         "# Measured\n\n"
         f"{when}, `{command}`\n\n"
         f"{_machine()}, PostgreSQL {postgres}, reference {VERSION}. Medians of {rounds} interleaved rounds "
-        f"of {seconds:g} s, {CONNECTIONS} connections, one API process each. Load, servers and PostgreSQL share "
-        "the machine: ratios of one run count, numbers of different runs don't compare.\n\n"
+        f"of {seconds:g} s, {CONNECTIONS} connections, one API process each. Load, servers and PostgreSQL "
+        "share the machine: ratios of one run count, numbers of different runs don't compare.\n\n"
         f"{table(results)}"
     )
 
