@@ -42,9 +42,12 @@ ROOMS = (me, items, system, collections, fields, relations, schema, auth, server
 
 def create_app(settings: Settings) -> web.Application:
     """The application for one process."""
+    # From the outside in: what stands first sees the request first and the answer last.
+    middlewares = [headers, request_log, errors, caller, routing]
+    if not settings.log.requests:
+        middlewares.remove(request_log)
     app = web.Application(
-        # From the outside in: what stands first sees the request first and the answer last.
-        middlewares=[headers, request_log, errors, caller, routing],
+        middlewares=middlewares,
         # aiohttp refuses from the limit on, the contract above it.
         client_max_size=settings.server.max_payload_size + 1,
     )

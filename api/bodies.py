@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import ContentEncodingError
 
 from domain.errors import InvalidPayload, UnsupportedMediaType
 
@@ -29,6 +30,11 @@ async def read_json(request: web.Request) -> Any:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise InvalidPayload("Request body is too large") from None
+    except (ContentEncodingError, web.RequestPayloadError) as error:
+        raise InvalidPayload(f"{_MALFORMED}: {error}") from None
+    if not raw and request.content_length:
+        # Something was sent, and decompressing it gave nothing.
+        raise InvalidPayload(_MALFORMED)
     return parse_json(raw) if raw else {}
 
 

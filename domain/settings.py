@@ -146,6 +146,7 @@ class LogSettings(_Group):
         "info", alias="LOG_LEVEL"
     )
     style: Literal["pretty", "raw"] = Field("pretty", alias="LOG_STYLE")
+    requests: bool = Field(False, alias="LOG_REQUESTS")
 
 
 class KafkaSettings(_Group):

@@ -21,8 +21,6 @@ _SECRET = re.compile(r"(?i)(?<![^?&])(access_token|refresh_token|token|password)
 @web.middleware
 async def request_log(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Log method, path, status, duration, user and request id at level info."""
-    if not log.isEnabledFor(logging.INFO):
-        return await handler(request)
     began = time.perf_counter()
     response = await handler(request)
     duration = (time.perf_counter() - began) * 1000

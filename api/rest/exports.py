@@ -36,9 +36,7 @@ def wanted_format(raw: str | Mapping[str, Any]) -> Format | None:
     return FORMATS[name]
 
 
-def answer_export(
-    envelope: bytes, collection: str, form: Format, model: Model | None = None
-) -> web.Response:
+def answer_export(envelope: bytes, collection: str, form: Format, model: Model | None = None) -> web.Response:
     """The items of an answer as an attachment; ``envelope`` is the answer without export."""
     value = orjson.loads(envelope)["data"]
     if model is not None and isinstance(value, list):
@@ -61,7 +59,9 @@ def _arranged(row: Any, model: Model, collection: str) -> Any:
 def _holds_related(value: Any, model: Model, collection: str, name: str) -> bool:
     if model.side(collection, name) is None:
         return False
-    return isinstance(value, dict) or value is None or (isinstance(value, list) and any(map(_is_object, value)))
+    return (
+        isinstance(value, dict) or value is None or (isinstance(value, list) and any(map(_is_object, value)))
+    )
 
 
 def _is_object(value: Any) -> bool:

@@ -62,6 +62,14 @@ async def rename(request: web.Request) -> web.Response:
     return data({"statements": await request.app[SCHEMA].rename(await command_of(request), body, dry=dry)})
 
 
+async def retype(request: web.Request) -> web.Response:
+    """POST /schema/retype: another ``type`` for a field, and what that does to its values."""
+    _administrators(request)
+    body = await read_object(request)
+    dry = request.query.get("dry") == "true"
+    return data(await request.app[SCHEMA].retype(await command_of(request), body, dry=dry))
+
+
 def _administrators(request: web.Request) -> None:
     if not request[CONTEXT].rights.admin:
         raise Forbidden()
@@ -122,4 +130,5 @@ def routes() -> list[web.RouteDef]:
         web.post("/schema/apply", apply),
         web.post("/schema/undo", undo),
         web.post("/schema/rename", rename),
+        web.post("/schema/retype", retype),
     ]

@@ -6,6 +6,7 @@ import uvloop
 
 from api.app import create_app
 from cli.console import EXIT_FAILURE, say
+from cli.logs import configure
 from cli.serving.http import serve, stop_on_signals
 from cli.settings import load_settings
 from domain.settings import Settings
@@ -13,6 +14,7 @@ from domain.settings import Settings
 
 async def run(settings: Settings) -> None:
     """Serve on the shared port until a signal."""
+    configure(settings.log)
     await serve(create_app(settings), settings.server, stop_on_signals(), share_port=True)
 
 

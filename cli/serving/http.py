@@ -8,6 +8,7 @@ from aiohttp import web
 
 from domain.settings import ServerSettings
 
+LONGEST_LINE = 65_536
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,7 +35,13 @@ async def serve(
     port once connections are accepted. Raises OSError when the port can't be had.
     """
     runner = web.AppRunner(
-        app, handle_signals=False, access_log=None, shutdown_timeout=settings.shutdown_timeout / 1000
+        app,
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=settings.shutdown_timeout / 1000,
+        # Filters get long, and SEARCH is not known to every client.
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
     )
     await runner.setup()
     try:

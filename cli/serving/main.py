@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.console import EXIT_FAILURE, say
+from cli.logs import configure
 from cli.postgres.server import EmbeddedServer, PostgresError
 from cli.serving.boot import boot
 from cli.serving.children import Child
@@ -41,6 +42,7 @@ async def run(settings: Settings, embedded: EmbeddedServer | None, plan: Plan) -
 
     Raises ServiceUnavailable when the database can't be prepared.
     """
+    configure(settings.log)
     await boot(settings)
     stop = stop_on_signals()
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
