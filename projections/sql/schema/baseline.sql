@@ -13,7 +13,7 @@ SELECT to_jsonb(t.{column}) FROM {table} AS t LIMIT 1;
 -- name: tell
 -- Append what a table holds and the log does not: rows it never heard of, columns that differ, rows that are gone. {part} is the row as far as it is compared, `empty` the same with nulls.
 WITH live AS (
-    SELECT {key} AS item, to_jsonb(t) AS whole, {part} AS state FROM {table} AS t
+    SELECT {key} AS item, to_jsonb(t.*) AS whole, {part} AS state FROM {table} AS t
 ), told AS (
     SELECT s.item, %(empty)s::jsonb || s.state AS state FROM acta.item_states_v1(%(collection)s, 9223372036854775807) AS s
 )
@@ -32,7 +32,7 @@ WHERE told.item IS NULL OR live.item IS NULL OR told.state || live.state <> told
 -- name: tell_all
 -- Append the state of every row.
 INSERT INTO acta.events (topic, collection, item, actor, request, context, payload, meta)
-SELECT 'item.adopted', %(collection)s, {key}, %(actor)s, %(request)s, %(context)s, to_jsonb(t), %(meta)s FROM {table} AS t;
+SELECT 'item.adopted', %(collection)s, {key}, %(actor)s, %(request)s, %(context)s, to_jsonb(t.*), %(meta)s FROM {table} AS t;
 
 -- name: refill_table
 -- The rows of a table that was made again, as the log knew them.
