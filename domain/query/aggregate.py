@@ -8,7 +8,19 @@ from domain.query.calls import called, function_field, function_key
 from domain.query.fields import NUMERIC, output_format
 from domain.query.ordering import Ordering, value_at
 from domain.query.parse import split_path
-from domain.query.plan import Aggregate, Expression, Groups, Order, Row, Scalar
+from domain.query.plan import (
+    Aggregate,
+    Both,
+    Exists,
+    Expression,
+    Groups,
+    Join,
+    Order,
+    Predicate,
+    Row,
+    Scalar,
+    both,
+)
 from domain.query.query import Query, Sort
 from domain.query.scope import Path, Scope, function_call
 from domain.query.visibility import masked
@@ -102,6 +114,22 @@ def _format(function: str, found: Field) -> str:
     if function in ("min", "max"):
         return output_format(found)
     return "plain" if function in _NUMERIC_ONLY and found.type == "float" else "text"
+
+
+def multiplying(where: Predicate | None) -> tuple[Predicate | None, tuple[Join, ...]]:
+    """The rows that a filter goes through, as joins: an aggregate counts a row once for each of them.
+
+    The contract has it so. Rows asked for by a quantifier, or inside an OR, do not multiply.
+    """
+    kept: list[Predicate] = []
+    joins: list[Join] = []
+    for member in where.members if isinstance(where, Both) else () if where is None else (where,):
+        if isinstance(member, Exists) and member.plain:
+            rest, inner = multiplying(member.where)
+            joins.extend((Join(member.row, member.link, rest), *inner))
+        else:
+            kept.append(member)
+    return both(*kept), tuple(joins)
 
 
 def group_order(

@@ -112,7 +112,7 @@ class Conditions:
         hop = self.scope.hop(place.collection, place.row, path[-1], self.base + path[:-1])
         inner = replace(self, places={**self.places, path: Place(hop.collection, hop.row)})
         visible = row_rule(self.scope, hop.collection, hop.row)
-        found = Exists(hop.row, hop.link, both(visible, inner.compile(filter)))
+        found = Exists(hop.row, hop.link, both(visible, inner.compile(filter)), plain=True)
         without = _without(filter, path)
         if without == NOTHING:
             return found

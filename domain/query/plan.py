@@ -213,12 +213,13 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Whether a related row meets a predicate."""
+    """Whether a related row meets a predicate; ``plain`` when a path asks for it, not a quantifier."""
 
     row: Row
     link: Link
     where: Predicate | None
     negated: bool = False
+    plain: bool = False
 
 
 Predicate = Truth | Both | Either | Compare | Between | Exists
@@ -339,11 +340,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows of a list: which, in which order, how many (-1: all). ``after`` begins it behind a cursor."""
+    """The rows of a list: which, in which order, how many (-1: all).
+
+    ``multiplied`` are related rows that are joined, so that a row counts once for each of them; ``after``
+    begins the list behind a cursor.
+    """
 
     row: Row
     where: Predicate | None
     joins: tuple[Join, ...] = ()
+    multiplied: tuple[Join, ...] = ()
     order: tuple[Order, ...] = ()
     limit: int = -1
     offset: int = 0
@@ -371,7 +377,7 @@ class ReadPlan:
     """One read. ``single`` answers with the first item, or nothing, instead of a list.
 
     ``empty`` are the members of the item to answer with where a singleton has no row. ``meta`` pairs a name
-    with what it counts.
+    with what it counts; ``cursor`` asks for the cursor that the next page begins behind.
     """
 
     collection: str
@@ -380,3 +386,4 @@ class ReadPlan:
     single: bool = False
     meta: tuple[tuple[str, Counting], ...] = ()
     empty: tuple[tuple[str, Any], ...] | None = None
+    cursor: bool = False

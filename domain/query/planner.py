@@ -18,16 +18,15 @@ from domain.access.rights import ADMINISTRATOR, Rights
 from domain.errors import Forbidden, InvalidQuery
 from domain.model import Collection, Model, split_key
 from domain.model.types import default_value
-from domain.query.aggregate import group_order, plan_groups
+from domain.query.aggregate import group_order, multiplying, plan_groups
 from domain.query.conditions import compile_filter
+from domain.query.keyset import behind, with_key
 from domain.query.limits import QueryLimits
 from domain.query.ordering import Ordering
 from domain.query.plan import (
     Compare,
     Counting,
-    Groups,
     KeyPart,
-    Level,
     Page,
     Predicate,
     ReadPlan,
@@ -159,34 +158,39 @@ def _list(scope: Scope, name: str, query: Query, keys: Sequence[str] | None, *, 
     level = selection.level(collection, row, wanted, query.root, ())
     matching = _matching(scope, collection, row, query, keys)
     where = both(row_rule(scope, collection, row, _names(wanted)), matching)
+    cursor = "cursor" in query.meta and not single
+    sort = query.root.sort or default_sort(scope, collection)
+    if cursor or query.after is not None:
+        sort = with_key(collection, sort)
     ordering = Ordering(scope, collection, row)
-    order = ordering.keys(query.root.sort or default_sort(scope, collection))
+    order = () if single and keys is not None else ordering.keys(sort)
     limit, offset = window(scope, query.root)
     if keys is not None:
-        limit = len(keys) if query.root.limit is None else limit
-        if single:
-            # A key finds one row at most, so only a limit of 0 limits anything.
-            limit, offset, order, ordering = (
-                0 if query.root.limit == 0 else -1,
-                0,
-                (),
-                Ordering(scope, collection, row),
-            )
-    page = Page(row, where, tuple(ordering.joins.values()), order, limit, offset)
+        limit, offset = _few(query, len(keys), single=single, window=(limit, offset))
+    after = None if query.after is None else behind(order, query.after, collection)
+    page = Page(row, where, tuple(ordering.joins.values()), (), order, limit, offset, after)
     meta = () if single and keys is not None else _meta(scope, collection, query, keys)
-    return ReadPlan(name, page, level, single, meta)
+    return ReadPlan(name, page, level, single, meta, cursor=cursor)
+
+
+def _few(query: Query, keys: int, *, single: bool, window: tuple[int, int]) -> tuple[int, int]:
+    """The window on items that are named by their keys."""
+    if single:
+        # A key finds one row at most, so only a limit of 0 limits anything.
+        return (0 if query.root.limit == 0 else -1), 0
+    return (keys if query.root.limit is None else window[0]), window[1]
 
 
 def _groups(
     scope: Scope, collection: Collection, row: Row, query: Query, keys: Sequence[str] | None, *, single: bool
 ) -> ReadPlan:
-    groups: Groups | Level = plan_groups(scope, collection, row, query)
-    assert isinstance(groups, Groups)
+    groups = plan_groups(scope, collection, row, query)
     order, ordering = group_order(scope, collection, row, query, groups, query.root.sort)
     names = tuple(entry.partition("(")[2].partition(")")[0] or entry for entry in query.group or ())
     where = both(row_rule(scope, collection, row, names), _matching(scope, collection, row, query, keys))
+    where, multiplied = multiplying(where)
     limit, offset = window(scope, query.root)
-    page = Page(row, where, tuple(ordering.joins.values()), order, limit, offset)
+    page = Page(row, where, tuple(ordering.joins.values()), multiplied, order, limit, offset)
     return ReadPlan(collection.name, page, groups, single, _meta(scope, collection, query, keys))
 
 
@@ -209,6 +213,8 @@ def _meta(
 ) -> tuple[tuple[str, Counting], ...]:
     counts = []
     for name in query.meta:
+        if name == "cursor":
+            continue
         row = scope.row(collection)
         rows = row_rule(scope, collection, row)
         if name == "filter_count":

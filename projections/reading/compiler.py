@@ -7,10 +7,12 @@ from psycopg import sql
 
 from domain.query.plan import Aggregate, Counting, Expression, Groups, Level, Page, ReadPlan, Ref
 from projections.reading.compose import COMMA, Piece, listed, name, numbered, where, word
-from projections.reading.expressions import Expressions
+from projections.reading.expressions import Expressions, literal
 from projections.reading.formats import in_form
 from projections.reading.levels import NUMBER, Frame, Levels, has_many, listed_columns, window
 from projections.reading.statement import Shape, Statement, statement
+
+CURSOR = name("#c")
 
 
 def compile_plan(plan: ReadPlan, version: int, *, streamed: bool = False) -> Statement:
@@ -18,10 +20,15 @@ def compile_plan(plan: ReadPlan, version: int, *, streamed: bool = False) -> Sta
     return _Compiler(plan).compile(version, streamed)
 
 
+def compile_item(plan: ReadPlan, expressions: Expressions) -> Piece:
+    """The query of one item's JSON, to stand inside another statement; operands are the caller's to bind."""
+    return _Compiler(plan, expressions).query()
+
+
 class _Compiler:
-    def __init__(self, plan: ReadPlan) -> None:
+    def __init__(self, plan: ReadPlan, expressions: Expressions | None = None) -> None:
         self.plan = plan
-        self.expressions = Expressions()
+        self.expressions = expressions or Expressions()
         self.levels = Levels(self.expressions)
 
     def compile(self, version: int, streamed: bool) -> Statement:
@@ -30,7 +37,7 @@ class _Compiler:
         else:
             element, source, order = self._items(self.plan.answer)
         shape: Shape = "rows"
-        if streamed or (self.plan.empty is None and not self.plan.meta):
+        if streamed or (self.plan.empty is None and not self.plan.meta and not self.plan.cursor):
             query = word("SELECT ", element, " FROM ", source, _ordered(order))
             shape = "item" if self.plan.single else "rows"
         else:
@@ -38,6 +45,14 @@ class _Compiler:
         if self.levels.tables:
             query = word("WITH ", listed(self.levels.tables), " ", query)
         return statement(query.as_bytes(None), self.expressions.operands, version, shape)
+
+    def query(self) -> Piece:
+        """The query of one item's JSON."""
+        if isinstance(self.plan.answer, Groups):
+            raise TypeError("groups are no item")
+        element, source, _ = self._items(self.plan.answer)
+        query = word("SELECT ", element, " FROM ", source)
+        return word("WITH ", listed(self.levels.tables), " ", query) if self.levels.tables else query
 
     def _whole(self, element: Piece, source: Piece, order: Piece | None) -> Piece:
         """The whole envelope as one value: for counts beside the items, and for items that may be missing."""
@@ -62,7 +77,7 @@ class _Compiler:
         frame = Frame(word(table, " AS ", alias))
         element = self.levels.object(level, frame)
         # Joins may lose the order of the rows, and a common table has none to lose.
-        ordered = bool(page.order) and (shared or frame.tables_joined)
+        ordered = bool(page.order) and (shared or frame.tables_joined or self.plan.cursor)
         rows = self._page(page, numbered_rows=ordered)
         if shared:
             self.levels.tables[slot] = word(table, " AS MATERIALIZED (", rows, ")")
@@ -76,25 +91,41 @@ class _Compiler:
         alias = numbered("t", page.row.number)
         joins, condition = self.levels.joins(page.joins), self._condition(page)
         order = self.levels.order(page.order)
+        cursor = self._cursor_columns(page) if self.plan.cursor else []
         rows = word(
-            "SELECT ", columns, " FROM ", self.expressions.table(page.row), joins, condition, order,
-            window(page.limit, page.offset),
+            "SELECT ", listed_columns(cursor, columns), " FROM ", self.expressions.table(page.row), joins,
+            condition, order, window(page.limit, page.offset),
         )  # fmt: skip
         if not numbered_rows:
             return rows
         number = word("row_number() OVER () AS ", NUMBER)
-        return word("SELECT ", listed_columns([number], columns), " FROM (", rows, ") AS ", alias)
+        return word("SELECT ", number, ", ", alias, ".* FROM (", rows, ") AS ", alias)
+
+    def _cursor_columns(self, page: Page) -> list[Piece]:
+        keys = [word("(", self.expressions.expression(key.expression), ")::text") for key in page.order]
+        return [word("json_build_array(", listed(keys), ")::text AS ", CURSOR)]
+
+    def _cursor(self) -> Piece:
+        """The cursor behind the last item of a full page, null when the list has come to its end."""
+        page, alias = self.plan.page, numbered("t", self.plan.page.row.number)
+        by_number = word(" ORDER BY ", alias, ".", NUMBER, " DESC")
+        last = word("(array_agg(", alias, ".", CURSOR, by_number, "))[1]")
+        encoded = word("translate(encode(convert_to(", last, ", 'UTF8'), 'base64'), E'+/=\\n', '-_')")
+        full = word("CASE WHEN count(*) = ", literal(page.limit), " THEN to_json(", encoded, ")::text END")
+        return word("'\"cursor\":' || coalesce(", full, ", 'null')")
 
     def _condition(self, page: Page) -> Piece:
         return where([self.expressions.optional(page.where), self.expressions.optional(page.after)])
 
     def _meta(self) -> Piece:
-        if not self.plan.meta:
-            return word()
         counts = []
         for kind, counting in self.plan.meta:
             label = word("'\"total_count\":'" if kind == "total_count" else "'\"filter_count\":'")
             counts.append(word(label, " || (", self._count(counting), ")"))
+        if self.plan.cursor:
+            counts.append(self._cursor())
+        if not counts:
+            return word()
         return word(" || ',\"meta\":{' || ", listed(counts, word(" || ',' || ")), " || '}'")
 
     def _count(self, counting: Counting) -> Piece:
@@ -147,7 +178,8 @@ class _Compiler:
             word(names[key.expression], " DESC" if key.descending else "")
             for key in page.order
         ]  # fmt: skip
-        joins, condition = self.levels.joins(page.joins), self._condition(page)
+        multiplied = self.levels.joins(page.multiplied, inner=True)
+        joins, condition = word(multiplied, self.levels.joins(page.joins)), self._condition(page)
         return word(
             "SELECT ", listed(columns), " FROM ", self.expressions.table(page.row), joins, condition, group,
             word(" ORDER BY ", listed(order)) if order else word(), window(page.limit, page.offset),

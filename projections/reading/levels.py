@@ -67,7 +67,7 @@ class Levels:
         self._objects += 1
         alias = numbered("j", self._objects)
         frame.joins.append(word(" CROSS JOIN LATERAL (SELECT ", listed(members), ") AS ", alias))
-        return word("row_to_json(", alias, ")")
+        return word("row_to_json(", alias, ".*)")
 
     def _node(self, node: Node, frame: Frame) -> Piece:
         if isinstance(node, Scalar):
@@ -195,13 +195,14 @@ class Levels:
         used = self.expressions.columns.get(row.number, {})
         return listed([word(_alias(row), ".", name(column)) for column in used])
 
-    def joins(self, joins: Sequence[Join]) -> Piece:
-        """The rows that an order looks at."""
+    def joins(self, joins: Sequence[Join], *, inner: bool = False) -> Piece:
+        """The rows that an order looks at, or (``inner``) those that a filter goes through."""
         parts: list[Piece] = []
         for join in joins:
             conditions = [self.expressions.link(join.link), self.expressions.optional(join.visible)]
             present = [condition for condition in conditions if condition is not None]
-            parts.append(word(" LEFT JOIN ", self.expressions.table(join.row), " ON ", listed(present, AND)))
+            kind = word(" JOIN " if inner else " LEFT JOIN ")
+            parts.append(word(kind, self.expressions.table(join.row), " ON ", listed(present, AND)))
         return sql.Composed(parts)
 
     def order(self, order: Sequence[Order]) -> Piece:

@@ -43,6 +43,11 @@ class Reader:
         self._limits = limits
         self._plans: OrderedDict[tuple[Any, ...], Statement] = OrderedDict()
 
+    @property
+    def limits(self) -> QueryLimits:
+        """What queries are held to."""
+        return self._limits
+
     async def list(
         self,
         model: Model,

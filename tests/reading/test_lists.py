@@ -147,6 +147,15 @@ async def test_groups(books: Library) -> None:
     ]
 
 
+async def test_a_filter_through_many_multiplies_what_is_aggregated(books: Library) -> None:
+    raw = {"aggregate": {"count": "*", "countDistinct": "id"}, "filter": {"reviews": {"stars": {"_gt": 0}}}}
+    assert await books.data("books", raw) == [{"count": "4", "countDistinct": {"id": "3"}}]
+    raw = {"aggregate": {"count": "*"}, "filter": {"reviews": {"_some": {"stars": {"_gt": 0}}}}}
+    assert await books.data("books", raw) == [{"count": "3"}]
+    raw = {"aggregate": {"count": "*"}, "filter": {"books": {"reviews": {"stars": {"_gt": 0}}}}}
+    assert await books.data("authors", raw) == [{"count": "4"}]
+
+
 async def test_groups_across_relations(books: Library) -> None:
     raw = {
         "groupBy": "author.country.name",
