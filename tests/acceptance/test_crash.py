@@ -95,7 +95,7 @@ def compare(database_url: str, confirmed: Acknowledged) -> None:
         events = [
             entry[0] for entry in connection.execute("SELECT item FROM acta.events WHERE collection = 'note'")
         ]
-        updates = dict(
+        updates: dict[str, int] = dict(
             connection.execute(
                 "SELECT item, count(*) FROM acta.events"
                 " WHERE collection = 'counter' AND topic = 'item.updated' GROUP BY 1"
