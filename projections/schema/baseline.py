@@ -6,8 +6,8 @@ that were changed behind our back. So a drop needs no copy of the data, and an u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -21,6 +21,8 @@ _STATEMENTS = load("schema/baseline")
 _TABLES = (CollectionKind.TABLE, CollectionKind.PARTITIONED)
 _VOLATILE = ("nextval(", "gen_random_uuid(")
 CAUSE = "schema"
+
+Quote = Callable[[str], sql.Identifier]
 
 
 async def lock(work: Work, collection: Collection) -> None:
@@ -103,7 +105,7 @@ async def remember_converted(work: Work, collection: Collection, field: str, bef
         before=sql.Literal(before),
         after=sql.Literal(after),
         table=sql.Identifier(collection.schema, collection.table),
-        key=_key(collection, escape=False),
+        key=key_text(collection),
     )
     await work.connection.execute(statement)
 
@@ -120,7 +122,7 @@ async def refill_converted(work: Work, collection: Collection, field: str) -> in
 
 async def _tell(work: Work, collection: Collection, field: str | None, topic: str) -> None:
     if field is None:
-        part: sql.Composable = sql.SQL("to_jsonb(t)")
+        part: sql.Composable = sql.SQL("to_jsonb(t.*)")
         columns: list[str] = list(collection.columns)
     else:
         part = sql.SQL("jsonb_build_object({}::text, t.{})").format(literal(field), name(field))
@@ -134,15 +136,16 @@ def _table(collection: Collection) -> sql.Identifier:
     return name(collection.schema, collection.table)
 
 
-def _key(collection: Collection, *, escape: bool = True) -> sql.Composable:
-    """The text of the key as the log has it; the rules are those of `domain.model.keys`."""
-    quoted = name if escape else sql.Identifier
+def key_text(collection: Collection) -> sql.Composable:
+    """The text of the key of ``t`` as the log has it, for statements without parameters."""
+    return _key(collection, quoted=sql.Identifier, sign="%")
+
+
+def _key(collection: Collection, quoted: Quote = name, sign: LiteralString = "%%") -> sql.Composable:
+    # The rules are those of `domain.model.keys`.
     columns = [sql.SQL("t.{}::text").format(quoted(column)) for column in collection.primary_key]
     if len(columns) == 1:
         return columns[0]
-    sign, code = (sql.SQL("%%"), sql.SQL("%%")) if escape else (sql.SQL("%"), sql.SQL("%"))
-    parts = [
-        sql.SQL("replace(replace({}, '{}', '{}25'), ',', '{}2C')").format(column, sign, code, code)
-        for column in columns
-    ]
+    texts = (sql.SQL("'" + sign + "'"), sql.SQL("'" + sign + "25'"), sql.SQL("'" + sign + "2C'"))
+    parts = [sql.SQL("replace(replace({}, {}, {}), ',', {})").format(column, *texts) for column in columns]
     return sql.SQL("concat_ws(',', {})").format(sql.SQL(", ").join(parts))

@@ -91,7 +91,7 @@ async def _alter(work: Work, owner: Collection, entry: Field, changes: ColumnCha
     name = entry.name
     if changes.type is not None:
         await complete_log(work, owner, name)
-        if changes.keep_default is not None:
+        if entry.column and entry.column.default and not entry.column.default.startswith("nextval("):
             # PostgreSQL would cast the default's expression implicitly, which fails where ours does not.
             await work.run(ddl.set_default(*place, name, None))
         await work.run(ddl.retype(*place, name, changes.type))

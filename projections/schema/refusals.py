@@ -19,12 +19,12 @@ RETRY_SECONDS = 2
 
 
 def refusal(error: errors.Error, collection: str = "", field: str | None = None) -> ActaError | None:
-    """The answer to an error of the driver; None for a lost connection, which `Database` translates itself.
+    """The answer to an error of the driver; None for what is none of the client's business.
 
     ``collection`` and ``field`` are what the failed step was about.
     """
-    if is_lost(error):
-        return None
+    if is_lost(error) or isinstance(error, errors.SyntaxError):
+        return None  # the latter is a mistake of ours, not of the client's
     if isinstance(error, (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected)):
         return ServiceUnavailable("database", "Tables are in use by another transaction", RETRY_SECONDS)
     table = error.diag.table_name or ""

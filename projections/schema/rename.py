@@ -57,7 +57,7 @@ async def rename_collection_with_metadata(work: Work, old: str, new: Any) -> Non
         await work.update(table, {column: old}, {column: name}, silent=True)
     if rows:
         await work.delete(COLLECTIONS, {"collection": old}, silent=True)
-    await _any_relations(work, old, name)
+    await follow_in_rows(work, old, name)
     await rename_collection(work, old, name)
 
 
@@ -77,7 +77,7 @@ async def rename_collection(work: Work, old: str, new: str, *, revert: int | Non
         await tell_rows(work, (await work.reload()).collections[new])
 
 
-async def _any_relations(work: Work, old: str, new: str) -> None:
+async def follow_in_rows(work: Work, old: str, new: str) -> None:
     """Relations to any of several collections keep a collection's name in each row."""
     for relation in work.model.relations:
         meta = relation.meta

@@ -28,6 +28,7 @@ from projections.schema import collections, fields, relations
 from projections.schema.apply import apply_diff
 from projections.schema.refusals import refusal
 from projections.schema.rename import rename_collection_with_metadata, rename_field_with_metadata
+from projections.schema.retype import retype
 from projections.schema.undo import undo
 from projections.schema.work import Work
 from projections.sql import load
@@ -73,6 +74,7 @@ class SchemaService:
         # Waiting here costs no connection; the advisory lock is for the other processes.
         async with self._turn:
             async with self._transaction(command, concurrently) as work:
+                work.dry = dry
                 yield work
                 await self._end(work, dry=dry)
             if dry:
@@ -271,6 +273,14 @@ class SchemaService:
             else:
                 await rename_field_with_metadata(work, collection, field, body.get("name"))
         return work.statements
+
+    async def retype(self, command: Command, body: Any, *, dry: bool = False) -> Object:
+        """Another type for a field: how many values it changes or can't hold, and the DDL that was run."""
+        _administrators(command)
+        collection, field = _member(body, "collection"), _member(body, "field")
+        async with self.work(command, dry=dry) as work:
+            found = await retype(work, collection, field, body)
+        return {**found, "statements": work.statements}
 
     async def undo(self, command: Command, event: int, *, dry: bool = False) -> Object:
         """Take back the command that an event was part of: what was taken back, and the DDL that was run."""

@@ -37,7 +37,7 @@ from projections.schema.baseline import (
 from projections.schema.cascades import relation_document
 from projections.schema.definitions import Definition, column_definition
 from projections.schema.relations import find_relation
-from projections.schema.rename import rename_collection, rename_field
+from projections.schema.rename import follow_in_rows, rename_collection, rename_field
 from projections.schema.work import Work
 from projections.sql import load
 
@@ -254,6 +254,7 @@ async def _constrain(work: Work, event: Told, document: Mapping[str, Any]) -> No
 
 async def _collection_renamed(work: Work, event: Told) -> None:
     await work.reload()
+    await follow_in_rows(work, event.payload["name"], event.collection)
     await rename_collection(work, event.payload["name"], event.collection, revert=event.seq)
 
 

@@ -56,6 +56,7 @@ class Work:
     later: list[Later] = field(default_factory=list)
     concurrently: bool = False
     silent: bool = False
+    dry: bool = False
     about: tuple[str, str | None] = ("", None)
 
     async def reload(self) -> Model:

@@ -1,6 +1,6 @@
 """A prepared database, its model and the schema service, for each test that asks."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,8 +10,7 @@ from projections.database import Database
 from projections.prepare import prepare
 from projections.schema.service import SchemaService
 from projections.tables.store import ModelStore
-
-Rows = Callable[..., Awaitable[list[tuple[Any, ...]]]]
+from tests.support.schema import Rows
 
 
 @pytest.fixture
@@ -46,19 +45,3 @@ def rows(database: Database) -> Rows:
             return await cursor.fetchall() if cursor.description else []
 
     return run
-
-
-async def catalog_of(rows: Rows, table: str) -> list[tuple[Any, ...]]:
-    """What a table looks like, its columns by name."""
-    columns = await rows(
-        "select column_name, data_type, character_maximum_length, column_default, is_nullable"
-        " from information_schema.columns where table_schema = 'public' and table_name = %s order by 1",
-        table,
-    )
-    constraints = await rows(
-        "select conname, pg_get_constraintdef(oid) from pg_constraint"
-        " where conrelid = to_regclass(quote_ident(%s)) and contype <> 'n' order by 1",
-        table,
-    )
-    indexes = await rows("select indexname, indexdef from pg_indexes where tablename = %s order by 1", table)
-    return columns + constraints + indexes

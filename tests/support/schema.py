@@ -1,0 +1,43 @@
+"""Looking at a database from outside, to see what schema commands did to it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from psycopg import sql
+
+Rows = Callable[..., Awaitable[list[tuple[Any, ...]]]]
+
+
+async def catalog_of(rows: Rows, table: str) -> list[tuple[Any, ...]]:
+    """What a table looks like, its columns by name."""
+    columns = await rows(
+        "select column_name, data_type, character_maximum_length, column_default, is_nullable"
+        " from information_schema.columns where table_schema = 'public' and table_name = %s order by 1",
+        table,
+    )
+    constraints = await rows(
+        "select conname, pg_get_constraintdef(oid) from pg_constraint"
+        " where conrelid = to_regclass(quote_ident(%s)) and contype <> 'n' order by 1",
+        table,
+    )
+    indexes = await rows("select indexname, indexdef from pg_indexes where tablename = %s order by 1", table)
+    return columns + constraints + indexes
+
+
+async def newest(rows: Rows) -> int:
+    """The seq of the newest event."""
+    return int((await rows("select coalesce(max(seq), 0) from acta.events"))[0][0])
+
+
+async def all_rows(rows: Rows, table: str) -> list[Any]:
+    """The rows of a table as objects."""
+    query = sql.SQL("select to_jsonb(t) from {} as t order by 1").format(sql.Identifier(table))
+    return [row[0] for row in await rows(query)]
+
+
+async def check_log(rows: Rows, collection: str) -> None:
+    """The log tells exactly the rows that are there."""
+    query = "select jsonb_strip_nulls(state) from acta.item_states_v1(%s, 9223372036854775807)"
+    told = [row[0] for row in await rows(query, collection)]
+    live = sql.SQL("select jsonb_strip_nulls(to_jsonb(t)) from {} as t").format(sql.Identifier(collection))
+    assert sorted(map(str, told)) == sorted(str(row[0]) for row in await rows(live))
