@@ -16,7 +16,7 @@ from tests.support.server import acta, running_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-CHINOOK = {
+CHINOOK: dict[str, dict[str, Any]] = {
     "album": {"title": "Changed"},
     "artist": {"name": "Changed"},
     "customer": {"company": "Changed"},
@@ -29,7 +29,7 @@ CHINOOK = {
     "track": {"composer": "Changed"},
 }
 CHINOOK_COMPOSITE = ("playlist_track",)
-PAGILA = {
+PAGILA: dict[str, dict[str, Any]] = {
     "actor": {"last_name": "CHANGED"},
     "address": {"district": "Changed"},
     "category": {"name": "Changed"},
@@ -38,7 +38,7 @@ PAGILA = {
     "customer": {"email": "changed@example.com"},
     "film": {"title": "CHANGED", "rating": "NC-17", "special_features": ["Trailers", 'a "quoted" one']},
     "inventory": {"store_id": 2},
-    "language": {"name": "Changed"},
+    "language": {"name": "Changed".ljust(20)},
     "payment": {"amount": "7.25"},
     "rental": {"return_date": "2007-03-04T05:06:07"},
     "staff": {"username": "changed"},
@@ -55,7 +55,7 @@ PAGILA_VIEWS = {
     "staff_list",
 }
 # What a copy of a row needs changed because of unique indexes that the copy would violate.
-DISTINCT = {
+DISTINCT: dict[str, dict[str, Any]] = {
     "rental": {"rental_date": "2007-09-09T09:09:09"},
     "store": {"manager_staff_id": None},
 }

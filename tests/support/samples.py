@@ -13,7 +13,7 @@ def load(name: str, database_url: str, programs: Path) -> None:
     """Load `chinook` or `pagila`. `programs` is PostgreSQL's `bin` folder."""
     script = gzip.decompress((DATA / f"{name}.sql.gz").read_bytes())
     subprocess.run(
-        [programs / "psql", "--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", database_url],
+        [str(programs / "psql"), "--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", database_url],
         input=script,
         stdout=subprocess.DEVNULL,
         check=True,
@@ -22,7 +22,7 @@ def load(name: str, database_url: str, programs: Path) -> None:
 
 def schema_dump(database_url: str, programs: Path) -> str:
     """Everything in the user's schemas as `pg_dump --schema-only` tells it."""
-    command = [programs / "pg_dump", "--schema-only", "--exclude-schema=acta", database_url]
+    command = [str(programs / "pg_dump"), "--schema-only", "--exclude-schema=acta", database_url]
     text = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     # Newer programs add a random key against restoring by accident.
     return "\n".join(
