@@ -31,6 +31,7 @@ from projections.tables.writing.decisions import (
     waves,
 )
 from projections.tables.writing.events import append
+from projections.tables.writing.flat import One
 from projections.tables.writing.hashing import hashes_of
 from projections.tables.writing.nodes import Node
 from projections.tables.writing.session import persistently, several, single
@@ -69,6 +70,24 @@ class ItemWriter:
         if not payloads:
             return []
         return await persistently(lambda: self._create(command, table, payloads, connection), connection)
+
+    async def create_one(
+        self, command: Command, model: Model, collection: str, payload: Payload, raw: str
+    ) -> One:
+        """Create an item, and answer the query ``raw`` on it in the same statement where that can be done."""
+        table = self._tables.of(model, collection)
+        permit(table.shape, command, "create")
+        self._limit(1)
+        return await persistently(lambda: self._create_one(command, table, payload, None, raw), None)
+
+    async def update_one(
+        self, command: Command, model: Model, collection: str, key: str, payload: Payload, raw: str
+    ) -> One | None:
+        """Change an item, and answer as :meth:`create_one`; None when there is no such item."""
+        table = self._tables.of(model, collection)
+        permit(table.shape, command, "update")
+        self._limit(1)
+        return await persistently(lambda: self._update_one(command, table, key, payload, None, raw), None)
 
     async def update(
         self,
@@ -150,6 +169,8 @@ class ItemWriter:
         self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None
     ) -> list[str]:
         shape = table.shape
+        if len(payloads) == 1:
+            return [(await self._create_one(command, table, payloads[0], connection)).key]
         if not table.plain or any(is_nested(shape, payload) for payload in payloads):
             return await self._create_tree(command, table, payloads, connection)
         given = [new_item(shape, command, payload) for payload in payloads]
@@ -157,12 +178,28 @@ class ItemWriter:
             return await self._create_tree(command, table, payloads, connection)
         hashes = await hashes_of(shape, given)
         rows = [new_row(shape, command, payload, made) for payload, made in zip(given, hashes, strict=True)]
-        if len(rows) == 1:
-            async with single(self._database, connection) as own:
-                return [await flat.create_one(own, command, table, rows[0], payloads[0])]
         scope = several if flat.needs_reservation(table, rows) else single
         async with scope(self._database, connection) as own:
             return await flat.create_many(own, command, table, rows, payloads)
+
+    async def _create_one(
+        self,
+        command: Command,
+        table: Table,
+        payload: Payload,
+        connection: Connection | None,
+        raw: str | None = None,
+    ) -> One:
+        shape = table.shape
+        if not table.plain or is_nested(shape, payload):
+            return One((await self._create_tree(command, table, [payload], connection))[0])
+        given = new_item(shape, command, payload)
+        if not command.rights.admin and is_nested(shape, given):
+            return One((await self._create_tree(command, table, [payload], connection))[0])
+        row = new_row(shape, command, given, (await hashes_of(shape, [given]))[0])
+        echo = None if raw is None else table.echo(command, raw, self._reader.limits)
+        async with single(self._database, connection) as own:
+            return await flat.create_one(own, command, table, row, payload, echo)
 
     async def _update(
         self,
@@ -173,7 +210,13 @@ class ItemWriter:
         connection: Connection | None,
     ) -> list[str]:
         shape, names = table.shape, list(payload)
+        if len(keys) == 1:
+            one = await self._update_one(command, table, keys[0], payload, connection)
+            return [] if one is None else [one.key]
         parts = distinct_keys(shape, keys)
+        if not command.rights.admin and not 0 < len(keys) == len(parts):
+            # The reference refuses limited callers an empty list and a key named twice.
+            raise Forbidden.action("update", shape.name, names)
         if not table.plain or is_nested(shape, payload):
             return await self._update_tree(command, table, parts, payload, connection)
         given = change(shape, command, payload)
@@ -181,20 +224,41 @@ class ItemWriter:
             return await self._update_tree(command, table, parts, payload, connection)
         row = changed_row(shape, command, given, (await hashes_of(shape, [given]))[0])
         condition = update_condition(shape, command, names)
-        if not command.rights.admin and not 0 < len(keys) == len(parts):
-            # The reference refuses limited callers an empty list and a key named twice.
-            raise Forbidden.action("update", shape.name, names)
         if not parts:
             return []
-        if len(parts) == 1:
-            async with single(self._database, connection) as own:
-                found = await flat.update_one(own, command, table, parts[0], row, payload, condition)
-                return complete(found, len(parts), shape, command, names)
-        async with several(self._database, connection) as own:
+        scope = single if command.rights.admin else several
+        async with scope(self._database, connection) as own:
             found = await flat.update_many(
                 own, command, table, parts, [row] * len(parts), [payload], condition
             )
             return complete(found, len(parts), shape, command, names)
+
+    async def _update_one(
+        self,
+        command: Command,
+        table: Table,
+        key: str,
+        payload: Payload,
+        connection: Connection | None,
+        raw: str | None = None,
+    ) -> One | None:
+        shape = table.shape
+        parts = shape.key_texts(key)
+        given = None
+        if table.plain and not is_nested(shape, payload):
+            given = change(shape, command, payload)
+        if given is None or is_nested(shape, given):
+            keys = await self._update_tree(command, table, [parts], payload, connection)
+            return One(keys[0]) if keys else None
+        row = changed_row(shape, command, given, (await hashes_of(shape, [given]))[0])
+        condition = update_condition(shape, command, list(payload))
+        echo = None if raw is None else table.echo(command, raw, self._reader.limits)
+        async with single(self._database, connection) as own:
+            found = await flat.update_one(own, command, table, parts, row, payload, condition, echo)
+        if not found:
+            complete([], 1, shape, command, list(payload))
+            return None
+        return found[0]
 
     async def _update_each(
         self, command: Command, table: Table, payloads: Sequence[Payload], connection: Connection | None
@@ -228,8 +292,11 @@ class ItemWriter:
         shape = table.shape
         parts = distinct_keys(shape, keys)
         condition = condition_of(shape, command, deletable(shape, command))
-        async with several(self._database, connection) as own:
-            if table.plain and shape.name not in self._tables.references(shape.model):
+        alone = table.plain and shape.name not in self._tables.references(shape.model)
+        # Where nothing has to be taken back, a single statement is a transaction by itself.
+        scope = single if alone and (command.rights.admin or len(keys) == 1) else several
+        async with scope(self._database, connection) as own:
+            if alone:
                 found = await flat.delete_many(own, command, table, parts, condition)
             else:
                 found = await self._delete_with_all(own, command, table, parts, condition)

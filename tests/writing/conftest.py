@@ -1,7 +1,6 @@
 """A database with the log, the system collections and a few tables of a user's, and a writer on it."""
 
 from collections.abc import AsyncIterator
-from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -10,9 +9,11 @@ from domain.access.caller import Caller
 from domain.access.command import Command
 from domain.access.rights import ADMINISTRATOR
 from domain.model import Model
+from domain.query.limits import QueryLimits
 from domain.settings import QuerySettings, Settings
 from projections.database import Database
 from projections.log import prepare as log
+from projections.reading.reader import Reader
 from projections.system import prepare as system
 from projections.tables.item_writer import ItemWriter
 from tests.support.writing import SCHEMA, USER, Bench
@@ -28,7 +29,7 @@ async def bench(database_url: str, settings: Settings) -> AsyncIterator[Bench]:
     async with await Database.open(database_url, minimum=2, maximum=12, application="acta-tests") as database:
         await log.prepare(database)
         await system.prepare(database)
-        writer = ItemWriter(database, cast("Any", None), settings)
+        writer = ItemWriter(database, Reader(database, QueryLimits()), settings)
         command = Command(Caller(user=USER, admin=True), ADMINISTRATOR, uuid4())
         bench = Bench(database, writer, Model(0, {}), command)
         await bench.define(SCHEMA)

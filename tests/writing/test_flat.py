@@ -32,7 +32,7 @@ async def test_create_writes_row_and_event(bench: Bench) -> None:
 
 
 async def test_create_many_keeps_order_and_defaults(bench: Bench) -> None:
-    payloads = [{"name": "a"}, {"name": "b", "rank": None}, {"rank": 3, "name": "c"}]
+    payloads: list[dict[str, Any]] = [{"name": "a"}, {"name": "b", "rank": None}, {"rank": 3, "name": "c"}]
     keys = await bench.create("authors", *payloads)
     assert keys == ["1", "2", "3"]
     rows = await bench.sql("SELECT id, name, rank FROM authors ORDER BY id")

@@ -59,7 +59,7 @@ class _Slot(sql.Composable):
         return SLOT.as_bytes(context)
 
 
-class _Slotted(Expressions):
+class Slotted(Expressions):
     """Expressions of the query engine with slots instead of numbered parameters."""
 
     def __init__(self) -> None:
@@ -85,12 +85,17 @@ def condition_of(shape: Shape, command: Command, groups: Sequence[Sequence[Rule]
     predicate = both(*needed)
     if predicate is None or predicate == Truth(True):
         return None
-    expressions = _Slotted()
+    expressions = Slotted()
     clause = sql.SQL("({})").format(expressions.predicate(predicate))
     text = clause.as_bytes(None)
+    return Condition(text, bound_values(expressions.noted, command))
+
+
+def bound_values(operands: Sequence[Operand], command: Command) -> tuple[str | None, ...]:
+    """The values of a condition's or answer's parameters in one command."""
     now = datetime.now(UTC)
-    values = [bound(operand, command.caller, now) for operand in expressions.noted]
-    return Condition(text, tuple(None if value is None else value.decode() for value in values))
+    values = [bound(operand, command.caller, now) for operand in operands]
+    return tuple(None if value is None else value.decode() for value in values)
 
 
 def _parsed(rule: Rule) -> Filter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from domain.access.command import Command
@@ -11,7 +12,8 @@ from projections.database import Connection
 from projections.errors import Attempt
 from projections.sql import load
 from projections.tables.writing.batches import changed_rows, keyed_rows, metas, mixed_of, new_rows
-from projections.tables.writing.conditions import Condition
+from projections.tables.writing.conditions import Condition, bound_values
+from projections.tables.writing.echo import Echo
 from projections.tables.writing.session import execute, origin
 from projections.tables.writing.tables import Table
 
@@ -21,15 +23,32 @@ _NO_FIELDS = Row({}, [], {})
 Payload = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class One:
+    """An item that was written, with the answer's JSON where the statement made it."""
+
+    key: str
+    answer: str | None = None
+
+
 async def create_one(
-    connection: Connection, command: Command, table: Table, row: Row, payload: Payload
-) -> str:
-    """Create one item; its key."""
+    connection: Connection,
+    command: Command,
+    table: Table,
+    row: Row,
+    payload: Payload,
+    echo: Echo | None = None,
+) -> One:
+    """Create one item."""
     columns = row.columns
     attempt = Attempt(table.shape.model, table.shape.name, (payload,), columns)
     parameters = [*row.cells.values(), *origin(command), row.meta(command.notes).decode()]
-    rows = await execute(connection, table.statements.create_one(columns), parameters, attempt)
-    return str(rows[0][0])
+    if echo is not None:
+        parameters += bound_values(echo.operands, command)
+    [(key, _, answer)] = await execute(
+        connection, table.statements.create_one(columns, echo), parameters, attempt
+    )
+    return One(str(key), answer)
 
 
 async def create_many(
@@ -75,19 +94,24 @@ async def update_one(
     row: Row,
     payload: Payload,
     condition: Condition | None = None,
-) -> list[str]:
-    """Change one item; its key, or nothing when it is not there or not permitted."""
+    echo: Echo | None = None,
+) -> list[One]:
+    """Change one item; nothing when it is not there or not permitted."""
     attempt = Attempt(table.shape.model, table.shape.name, (payload,), row.columns)
     meta = row.meta(command.notes).decode()
     values = condition.values if condition else ()
     if not row.cells:
-        statement = table.statements.touch_one(condition)
+        statement = table.statements.touch_one(condition, echo)
     elif table.statements.exact:
-        statement = table.statements.update_one(row.columns, condition)
+        statement = table.statements.update_one(row.columns, condition, echo)
     else:
-        return await update_many(connection, command, table, [key], [row], [payload], condition)
+        keys = await update_many(connection, command, table, [key], [row], [payload], condition)
+        return [One(found) for found in keys]
     parameters = [*row.cells.values(), *key, *values, *origin(command), meta]
-    return [str(item) for item, _ in await execute(connection, statement, parameters, attempt)]
+    if echo is not None:
+        parameters += bound_values(echo.operands, command)
+    rows = await execute(connection, statement, parameters, attempt)
+    return [One(str(item), answer) for item, _, answer in rows]
 
 
 async def update_many(
@@ -133,7 +157,7 @@ async def delete_many(
     if len(keys) == 1:
         parameters: list[str | None] = [*keys[0], *values, *origin(command), meta]
         found = await execute(connection, table.statements.delete_one(condition), parameters, attempt)
-        return [str(item) for item, _ in found]
+        return [str(item) for item, *_ in found]
     parameters = [keyed_rows(keys), *values, *origin(command), meta]
     found = await execute(
         connection, table.statements.delete_many("with_one_meta", condition), parameters, attempt

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from domain.items.shape import Shape, WritableField
 from projections.tables.writing.conditions import Condition
+from projections.tables.writing.echo import Echo
 from projections.tables.writing.naming import (
     AND,
     COMMA,
@@ -54,21 +55,30 @@ class Statements:
     shape: Shape
     _cache: dict[Cached, bytes] = field(default_factory=dict)
 
-    def create_one(self, columns: tuple[str, ...]) -> bytes:
-        """Parameters: the columns' values, then those of the event."""
-        return self._kept(("create", columns), lambda: self._create_one(columns))
+    def create_one(self, columns: tuple[str, ...], echo: Echo | None = None) -> bytes:
+        """Parameters: the columns' values, then those of the event, then the answer's."""
+        return self._kept(("create", columns, echo), lambda: self._create_one(columns, echo))
 
-    def update_one(self, columns: tuple[str, ...], condition: Condition | None = None) -> bytes:
-        """Parameters: the columns' values, the key's columns, the condition's, the event's."""
-        return self._kept(("update", columns, condition), lambda: self._update_one(columns, condition))
+    def update_one(
+        self, columns: tuple[str, ...], condition: Condition | None = None, echo: Echo | None = None
+    ) -> bytes:
+        """Parameters: the columns' values, the key's columns, the condition's, the event's, the answer's."""
+        return self._kept(
+            ("update", columns, condition, echo), lambda: self._update_one(columns, condition, echo)
+        )
 
-    def touch_one(self, condition: Condition | None = None) -> bytes:
-        """Parameters: the key's columns, the condition's, the event's."""
-        return self._kept(("touch", condition), lambda: self._one("touch", found=self._found(condition)))
+    def touch_one(self, condition: Condition | None = None, echo: Echo | None = None) -> bytes:
+        """Parameters: the key's columns, the condition's, the event's, the answer's."""
+        return self._kept(
+            ("touch", condition, echo),
+            lambda: self._one("touch", echo, found=self._found(condition)),
+        )
 
     def delete_one(self, condition: Condition | None = None) -> bytes:
         """Parameters: the key's columns, the condition's, the event's."""
-        return self._kept(("delete", condition), lambda: self._one("delete", found=self._found(condition)))
+        return self._kept(
+            ("delete", condition), lambda: self._one("delete", None, found=self._found(condition))
+        )
 
     def create_many(self, mixed: Mixed, ending: str) -> bytes:
         """Parameters: the rows as JSON, then what the ending needs."""
@@ -186,29 +196,29 @@ class Statements:
 
     # --- one row
 
-    def _one(self, form: str, **parts: sql.Composable) -> bytes:
+    def _one(self, form: str, echo: Echo | None, **parts: sql.Composable) -> bytes:
         given: dict[str, sql.Composable] = {
             "table": table_of(self.shape),
             "collection": literal(self.shape.name),
             "key": key_text(self.shape, _ROW),
             "after": NULL,
+            "answer": NULL if echo is None else sql.SQL("({})").format(echo.query),
         }
         return rendered(_ONE[form].format(**{**given, **parts}))
 
-    def _create_one(self, columns: Sequence[str]) -> bytes:
+    def _create_one(self, columns: Sequence[str], echo: Echo | None) -> bytes:
         if columns:
             values = sql.SQL("({}) VALUES ({})").format(
                 joined([name(column) for column in columns]), joined([SLOT] * len(columns))
             )
         else:
             values = sql.Composed([sql.SQL("DEFAULT VALUES")])
-        return self._one("create", values=values, after=self._jump(columns))
+        return self._one("create", echo, values=values, after=self._jump(columns))
 
-    def _update_one(self, columns: Sequence[str], condition: Condition | None) -> bytes:
+    def _update_one(self, columns: Sequence[str], condition: Condition | None, echo: Echo | None) -> bytes:
         changes = [sql.SQL("{} = {}").format(name(column), SLOT) for column in columns]
-        return self._one(
-            "update", changes=joined(changes), found=self._found(condition), payload=_object(_ROW, columns)
-        )
+        found, payload = self._found(condition), _object(_ROW, columns)
+        return self._one("update", echo, changes=joined(changes), found=found, payload=payload)
 
     def _found(self, condition: Condition | None) -> sql.Composable:
         parts: list[sql.Composable] = [

@@ -7,14 +7,18 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.access.command import Command
 from domain.errors import Forbidden
 from domain.items.shape import Shape
 from domain.model import Model
+from domain.query.limits import QueryLimits
 from projections.system.guards import GUARDS, Guard
+from projections.tables.writing.echo import Echo, echo_of
 from projections.tables.writing.references import Reference, references_of
 from projections.tables.writing.statements import Statements
 
 _MODELS_IN_USE = 3
+_ECHOES = 200
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,17 @@ class Table:
 
     shape: Shape
     statements: Statements
+    _echoes: dict[str, Echo | None] = field(default_factory=dict)
+
+    def echo(self, command: Command, raw: str, limits: QueryLimits) -> Echo | None:
+        """The answer that a write can make itself, None where it has to be read afterwards."""
+        if not command.rights.admin:
+            return None
+        if raw not in self._echoes:
+            if len(self._echoes) >= _ECHOES:
+                self._echoes.pop(next(iter(self._echoes)))
+            self._echoes[raw] = echo_of(self.shape, command, raw, limits)
+        return self._echoes[raw]
 
     @property
     def guard(self) -> Guard | None:
