@@ -6,6 +6,7 @@ change in a database of a thousand tables costs as little as in one of ten.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ async def load(
 ) -> Loaded:
     """Load, reading only what differs from ``previous``; returns ``previous`` itself when nothing does."""
     everywhere = (*dict.fromkeys(schemas), SYSTEM_SCHEMA)
-    async with _consistent(connection):
+    async with _consistent(connection), _uncollected():
         prints = await read_fingerprints(connection, everywhere)
         if previous is None:
             tables = await read_tables(connection, everywhere, exclude)
@@ -76,9 +77,21 @@ async def load(
             fresh = await read_tables(connection, everywhere, exclude, stale) if stale else {}
             tables = {oid: table for oid, table in previous.tables.items() if oid not in stale} | fresh
         rows = await _read_metadata(connection, previous.metadata if previous else None)
-    if previous is not None and prints == previous.fingerprints and rows is previous.metadata:
-        return previous
-    return Loaded(_assemble(tables, rows, schemas, version, previous), tables, prints, rows)
+        if previous is not None and prints == previous.fingerprints and rows is previous.metadata:
+            return previous
+        return Loaded(_assemble(tables, rows, schemas, version, previous), tables, prints, rows)
+
+
+@asynccontextmanager
+async def _uncollected() -> AsyncIterator[None]:
+    """No garbage collection meanwhile: it would walk the growing model again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _stale(prints: Mapping[int, str], previous: Loaded) -> set[int]:
