@@ -77,6 +77,20 @@ class Items:
             != EMPTY
         )
 
+    async def create_one(
+        self, context: Context, collection: str, payload: Payload, raw: str
+    ) -> tuple[str, bytes | None]:
+        """Create an item: its key, and the item envelope where the writing statement could answer with it."""
+        one = await self._settled(self._writer.create_one, context, collection, payload, raw)
+        return one.key, _envelope(one.answer)
+
+    async def update_one(
+        self, context: Context, collection: str, key: str, payload: Payload, raw: str
+    ) -> tuple[str | None, bytes | None]:
+        """Change an item; as :meth:`create_one`, without a key when there is no such item."""
+        one = await self._settled(self._writer.update_one, context, collection, key, payload, raw)
+        return (None, None) if one is None else (one.key, _envelope(one.answer))
+
     async def create(self, context: Context, collection: str, payloads: list[Payload]) -> list[str]:
         """Create items in one transaction; their keys in order."""
         return await self._settled(self._writer.create, context, collection, payloads)
@@ -113,3 +127,7 @@ class Items:
             return await write(command, context.model, collection, *arguments)
         finally:
             self._rights.settle()
+
+
+def _envelope(answer: str | None) -> bytes | None:
+    return None if answer is None else b'{"data":' + answer.encode() + b"}"

@@ -79,8 +79,8 @@ class ItemHandlers:
         if isinstance(body, list):
             keys = await items.create(context, collection, _payloads(body))
             return await self._echo_many(request, context, collection, keys)
-        keys = await items.create(context, collection, [body])
-        return await self._echo_one(request, context, collection, keys)
+        key, answer = await items.create_one(context, collection, body, self.query(request))
+        return await self._echo_one(request, context, collection, key, answer)
 
     async def update_many(self, request: web.Request) -> web.StreamResponse:
         """PATCH on the collection: an array of different changes, or one change to many."""
@@ -103,8 +103,10 @@ class ItemHandlers:
         body = await read_json(request)
         if isinstance(body, list):
             raise InvalidPayload('"value" must be of type object')
-        keys = await request.app[ITEMS].update(context, collection, [self.key(request)], body)
-        return await self._echo_one(request, context, collection, keys)
+        key, answer = await request.app[ITEMS].update_one(
+            context, collection, self.key(request), body, self.query(request)
+        )
+        return await self._echo_one(request, context, collection, key, answer)
 
     async def delete_many(self, request: web.Request) -> web.StreamResponse:
         """DELETE by keys or by query."""
@@ -144,16 +146,23 @@ class ItemHandlers:
         return raw_json(body) if form is None else answer_export(body, collection, form, context.model)
 
     async def _echo_one(
-        self, request: web.Request, context: Context, collection: str, keys: list[str]
+        self,
+        request: web.Request,
+        context: Context,
+        collection: str,
+        key: str | None,
+        answer: bytes | None = None,
     ) -> web.Response:
         # Written but not readable is a success without content.
-        if not keys:
+        if answer is not None:
+            return raw_json(answer)
+        if key is None:
             return no_content()
         try:
-            body = await request.app[ITEMS].read_one(context, collection, keys[0], self.query(request))
+            answer = await request.app[ITEMS].read_one(context, collection, key, self.query(request))
         except Forbidden:
-            body = None
-        return no_content() if body is None else raw_json(body)
+            answer = None
+        return no_content() if answer is None else raw_json(answer)
 
     async def _echo_many(
         self, request: web.Request, context: Context, collection: str, keys: list[str]
