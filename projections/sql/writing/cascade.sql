@@ -18,9 +18,3 @@ SELECT v.n, {key}, coalesce((
 ), '{{}}'::jsonb)::text
 FROM {table} AS t0 JOIN json_to_recordset(%s::json) AS v (n int, fields text[], old jsonb, {recordset}) ON {found}
 ORDER BY v.n;
-
--- name: stored
--- Rows as they are, by their keys.
-SELECT v.n, {key}, to_jsonb(t0.*)::text
-FROM {table} AS t0 JOIN json_to_recordset(%s::json) AS v ({recordset}) ON {found}
-ORDER BY v.n;

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import orjson
 from psycopg import sql
 
+from domain.errors import InvalidPayload
 from domain.items.rows import Row
 from projections.database import Connection
 from projections.errors import Attempt
@@ -92,15 +93,39 @@ def _written(row: Sequence[str | None]) -> Written:
 async def _plain_insert(
     connection: Connection, table: Table, rows: Sequence[Row], attempt: Attempt
 ) -> list[Written]:
+    # One by one: what a rule makes of several rows has no order that tells which is which.
     await _draw_keys(connection, table, rows, attempt)
-    mixed = mixed_of(rows)
+    return [await _plain_row(connection, table, place, row, attempt) for place, row in enumerate(rows)]
+
+
+async def _plain_row(connection: Connection, table: Table, place: int, row: Row, attempt: Attempt) -> Written:
+    bounds = await _bounds(connection, table, attempt)
+    mixed = mixed_of([row])
     statement = table.statements.plain_insert(_PLAIN["insert"], mixed)
-    await execute(connection, statement, [new_rows(rows, mixed)], attempt)
-    names = [entry.column.name for entry in table.shape.key]
-    keys = [[row.cells[name] or "" for name in names] for row in rows]
-    statement = table.statements.keyed(_CASCADE["stored"], "stored")
-    found = await execute(connection, statement, [keyed_rows(keys)], attempt)
-    return [_written(row) for row in found]
+    await execute(connection, statement, [new_rows([row], mixed)], attempt)
+    key = [row.cells[entry.column.name] or "" for entry in table.shape.key]
+    by_key = table.statements.keyed(_PLAIN["inserted"], "inserted")
+    found = await execute(connection, by_key, [keyed_rows([key])], attempt)
+    for column, bound in bounds.items():
+        if not found:
+            by_bound = table.statements.replaced(_PLAIN["replaced"], column)
+            found = await execute(connection, by_bound, [bound], attempt)
+    if not found:
+        raise InvalidPayload(f'The rules of "{table.shape.name}" keep no such row')
+    _, item, payload = found[0]
+    return Written(place, item or "", payload or "")
+
+
+async def _bounds(connection: Connection, table: Table, attempt: Attempt) -> dict[str, str | None]:
+    """For each key column filled by a sequence, a value below all that the sequence will give from now on."""
+    bounds: dict[str, str | None] = {}
+    for entry in table.shape.key:
+        default = table.statements.default_of(entry.column.name)
+        if default is not None and entry.column.base_type in ("smallint", "integer", "bigint"):
+            statement = _PLAIN["draw"].format(defaults=sql.SQL("({})::text").format(default))
+            drawn = await execute(connection, rendered(statement), ["1"], attempt)
+            bounds[entry.column.name] = drawn[0][0]
+    return bounds
 
 
 async def _draw_keys(connection: Connection, table: Table, rows: Sequence[Row], attempt: Attempt) -> None:

@@ -119,6 +119,11 @@ class Statements:
             "order": self._order(),
         }
 
+    def replaced(self, template: sql.SQL, column: str) -> bytes:
+        """The row whose key a rule replaced; parameter: a value below the new one."""
+        parts = {"table": table_of(self.shape), "key": key_text(self.shape, ROW), "column": name(column)}
+        return self._kept(("replaced", column), lambda: rendered(template.format(**parts)))
+
     def pointing(self, template: sql.SQL, label: str, pointer: str, **names: str) -> bytes:
         """A fixed statement on rows that point to parents in JSON, through the column ``pointer``."""
         entry = self.shape.writables[pointer]
