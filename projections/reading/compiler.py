@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 from psycopg import sql
 
@@ -23,6 +25,11 @@ def compile_plan(plan: ReadPlan, version: int, *, streamed: bool = False) -> Sta
 def compile_item(plan: ReadPlan, expressions: Expressions) -> Piece:
     """The query of one item's JSON, to stand inside another statement; operands are the caller's to bind."""
     return _Compiler(plan, expressions).query()
+
+
+def compile_rows(plan: ReadPlan, members: Sequence[Piece], expressions: Expressions) -> Piece:
+    """The query of a flat list's rows as columns; ``members`` are written with the same ``expressions``."""
+    return _Compiler(plan, expressions).rows(members)
 
 
 class _Compiler:
@@ -53,6 +60,13 @@ class _Compiler:
         element, source, _ = self._items(self.plan.answer)
         query = word("SELECT ", element, " FROM ", source)
         return word("WITH ", listed(self.levels.tables), " ", query) if self.levels.tables else query
+
+    def rows(self, members: Sequence[Piece]) -> Piece:
+        """The query of a list's rows as columns."""
+        page = self._page(self.plan.page, numbered_rows=False)
+        return word(
+            "SELECT ", listed(members), " FROM (", page, ") AS ", numbered("t", self.plan.page.row.number)
+        )
 
     def _whole(self, element: Piece, source: Piece, order: Piece | None) -> Piece:
         """The whole envelope as one value: for counts beside the items, and for items that may be missing."""

@@ -7,8 +7,8 @@ text of the query. What differs between callers of equal rights is bound when th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import orjson
 import psycopg
@@ -25,11 +25,15 @@ from domain.query.text import parse_text
 from projections.database import Connection, Database
 from projections.reading.channel import fetch
 from projections.reading.compiler import compile_plan
+from projections.reading.exporting import copy_csv, flat_columns, stream
 from projections.reading.refusals import refusal
 from projections.reading.statement import Statement, envelope
 
+_Part = TypeVar("_Part")
+
 Raw = str | Mapping[str, Any]
 Rows = list[dict[str, Any]]
+Batch = list[bytes]
 EMPTY_LIST = b'{"data":[]}'
 CACHED_PLANS = 4000
 LONGEST_CACHED_TEXT = 4000
@@ -140,6 +144,25 @@ class Reader:
         rows: Rows = orjson.loads(answer)["data"]
         return rows
 
+    def stream(
+        self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""
+    ) -> AsyncIterator[Batch]:
+        """The items of a list in batches of their JSON; memory is bounded by the batch."""
+        plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
+        statement = compile_plan(plan, model.version, streamed=True)
+        return _translated(stream(self._database, statement, caller, self._limits.timeout))
+
+    def csv(
+        self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""
+    ) -> tuple[Sequence[str], AsyncIterator[bytes]] | None:
+        """Columns and lines of a list as PostgreSQL writes them as CSV; None unless all values are plain."""
+        plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
+        columns = flat_columns(plan)
+        if columns is None:
+            return None
+        lines = copy_csv(self._database, plan, columns, caller)
+        return [output for output, _ in columns], _translated(lines)
+
     def _query(self, raw: Raw) -> Query:
         if isinstance(raw, str):
             raw = parse_text(raw, brackets=self._limits.brackets, elements=self._limits.elements)
@@ -176,3 +199,11 @@ class Reader:
         except psycopg.Error as error:
             raise refusal(error) from error
         return envelope(statement.shape, values)
+
+
+async def _translated(parts: AsyncIterator[_Part]) -> AsyncIterator[_Part]:
+    try:
+        async for part in parts:
+            yield part
+    except psycopg.Error as error:
+        raise refusal(error) from error
