@@ -1,0 +1,131 @@
+"""Whatever is sent, the answer is the contract's, nothing is written, and the server goes on."""
+
+import gzip
+import io
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.api.conftest import raw
+from tests.support.http import Client
+from tests.support.server import Server
+
+BIG = b'{"title":"' + b"a" * 10_000_000 + b'"}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"5",
+        b'"text"',
+        b"null",
+        b" ",
+        b'{"title": "\xff"}',
+        b'{"title": "\\ud800"}',
+        b'{"title": "a\\u0000b"}',
+        b'{"a\\u0000": 1}',
+        b'{"title": NaN}',
+        b"[" * 5000,
+    ],
+    ids=lambda content: repr(content[:20]),
+)
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "SEARCH"])
+async def test_bodies_that_are_refused(api: Client, method: str, content: bytes) -> None:
+    before = (await api.get("/items/notes", meta="total_count", limit="0")).body["meta"]
+    answer = await api.request(method, "/items/notes", content=content)
+    assert answer.status == 400
+    assert answer.error["code"] == "INVALID_PAYLOAD"
+    assert (await api.get("/items/notes", meta="total_count", limit="0")).body["meta"] == before
+
+
+async def test_ten_megabytes_are_refused(server: Server) -> None:
+    headers = {"Content-Type": "application/json"}
+    async with raw(server, "/items/notes", method="POST", data=io.BytesIO(BIG), headers=headers) as response:
+        assert response.status == 400
+        assert (await response.json())["errors"][0]["extensions"]["code"] == "INVALID_PAYLOAD"
+
+
+async def test_ten_megabytes_of_unknown_length_are_refused(server: Server) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(160):
+            yield b"a" * 65_536
+
+    headers = {"Content-Type": "application/json"}
+    async with raw(server, "/items/notes", method="POST", data=pieces(), headers=headers) as response:
+        assert response.status == 400
+
+
+async def test_compressed_bodies_count_unpacked(server: Server) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    for content, status in (
+        (gzip.compress(b'{"title":"zip"}'), 200),
+        (gzip.compress(BIG), 400),
+        (b"x", 400),
+        (gzip.compress(b'{"title":"cut"}')[:-12], 400),
+    ):
+        async with raw(server, "/items/notes", method="POST", data=content, headers=headers) as response:
+            assert response.status == status, content[:20]
+
+
+async def test_other_media_types_are_no_body(api: Client) -> None:
+    answer = await api.request(
+        "POST",
+        "/items/notes?fields=title",
+        content=b"title=x",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.data == {"title": "-"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/items/notes/%00", 403),
+        ("/items/%00", 403),
+        ("/items/notes/%ff", 403),
+        ("/items/tags/%00", 403),
+        ("/items/notes/99999999999999999999", 403),
+        ("/items/notes/1.5", 403),
+        ("/items/notes/" + "1" * 7000, 403),
+        ("/items/notes?filter[title][_eq]=a%00b", 400),
+        ("/items/notes?filter=%7B", 400),
+        ("/items/notes?limit=abc", 400),
+        ("/items/notes?limit=1&limit=2", 400),
+        ("/items/notes?fields=a,,b", 400),
+        ("/items/notes?search=%00", 400),
+        ("/items/notes?search=%ff%fe", 200),
+        ("/items/notes?export=pdf", 400),
+        ("/items/notes?search=" + "a" * 30_000, 200),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+async def test_urls(server: Server, path: str, status: int) -> None:
+    async with raw(server, path) as response:
+        assert response.status == status, await response.text()
+    async with raw(server, "/server/ping") as response:
+        assert await response.text() == "pong"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"keys": [1], "query": {}},
+        {"keys": "1"},
+        {"keys": [None]},
+        {"query": 5},
+        {"keys": [1], "surplus": 1},
+    ],
+)
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_batches_that_select_nothing_definite(api: Client, method: str, body: object) -> None:
+    answer = await api.request(method, "/items/notes", body)
+    assert answer.status == 400
+    assert answer.error["code"] == "INVALID_PAYLOAD"
+
+
+async def test_an_array_holds_objects_with_their_keys(api: Client) -> None:
+    for method, body in (("POST", [1]), ("PATCH", [1]), ("PATCH", [{"title": "x"}])):
+        answer = await api.request(method, "/items/notes", body)
+        assert answer.status == 400, (method, body)
