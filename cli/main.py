@@ -8,10 +8,13 @@ import sys
 import typer
 
 from cli.commands.adopt import adopt
+from cli.commands.log import log
 from cli.commands.rebuild import rebuild
+from cli.commands.schema import schema
 from cli.commands.serve import serve
 from cli.commands.settings import settings
 from cli.commands.users import users
+from cli.commands.verify import verify
 from cli.commands.worker import worker
 from cli.console import EXIT_FAILURE, say
 from domain.errors import ActaError
@@ -25,9 +28,12 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(rebuild)
+app.command()(verify)
+app.command()(log)
 app.command()(worker)
 app.command()(settings)
 app.command()(adopt)
+app.add_typer(schema, name="schema")
 app.add_typer(users, name="users")
 
 
