@@ -58,4 +58,4 @@ async def bootstrap(database: Database, settings: Settings) -> Created | None:
 def _credentials(auth: AuthSettings) -> tuple[str, str, str]:
     password = auth.admin_password.get_secret_value() if auth.admin_password else secrets.token_urlsafe(12)
     token = auth.admin_token.get_secret_value() if auth.admin_token else secrets.token_urlsafe(24)
-    return (auth.admin_email or DEFAULT_EMAIL).lower(), password, token
+    return auth.admin_email or DEFAULT_EMAIL, password, token
