@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from domain.settings import Settings
     from projections.log.verify import Anchor, Outcome
 
+ROOT_BYTES = 32
+
 
 def verify(
     expect: Annotated[
@@ -39,9 +41,12 @@ def _anchor(text: str) -> "Anchor":
 
     position, _, root = text.partition(":")
     try:
-        return Anchor(int(position), bytes.fromhex(root))
+        anchor = Anchor(int(position), bytes.fromhex(root))
     except ValueError:
+        anchor = None
+    if anchor is None or len(anchor.root) != ROOT_BYTES:
         fail(f"--expect {text}: not of the form POSITION:ROOT", EXIT_SETTINGS)
+    return anchor
 
 
 async def _verify(settings: "Settings", anchor: "Anchor | None") -> "Outcome":

@@ -8,12 +8,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from domain.errors import ServiceUnavailable
 from domain.log.record import Record
 from projections.database import Connection
 from projections.sql import load
 
 SQL: Final = load("log/positions")
 RECORDS: Final = SQL["records"].format(ranges=SQL["ranges"])
+
+
+async def require_log(connection: Connection) -> None:
+    """Raises ServiceUnavailable when the database has no log, for readers that don't prepare one."""
+    row = await (await connection.execute(SQL["exists"])).fetchone()
+    if row is None or not row[0]:
+        raise ServiceUnavailable("log", "the database has no log yet")
 
 
 async def read(connection: Connection, after: int, limit: int = 1000) -> list[Record]:

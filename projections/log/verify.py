@@ -19,9 +19,8 @@ from typing import Final
 
 from psycopg import sql
 
-from domain.errors import ServiceUnavailable
 from projections.database import Connection, Database
-from projections.log.positions import position_of
+from projections.log.positions import position_of, require_log
 from projections.log.seal import ORIGIN, read_chain
 from projections.log.seal import SQL as SEAL
 from projections.sql import load
@@ -80,11 +79,8 @@ async def verify(
     """
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(database.connection())
+        await require_log(first)
         await _begin(first)
-        row = await (await first.execute(SQL["exists"])).fetchone()
-        if row is None or not row[0]:
-            await first.execute("rollback")
-            raise ServiceUnavailable("log", "the database has no log yet")
         row = await (await first.execute(SQL["share"])).fetchone()
         assert row is not None
         sharing = [first]

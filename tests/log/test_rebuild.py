@@ -8,8 +8,8 @@ import pytest
 
 from domain.model import Model
 from projections.database import Connection, Database
-from projections.log.prepare import prepare
 from projections.log.rebuild import Difference, compare
+from projections.prepare import prepare
 from projections.tables.introspect import load_model
 
 TABLES = """

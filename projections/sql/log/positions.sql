@@ -49,3 +49,7 @@ where seal.members @> %(seq)s::bigint;
 -- name: position_at
 -- The last position sealed at a moment.
 select last_position from acta.seals where at <= %(moment)s order by at desc, id desc limit 1;
+
+-- name: exists
+-- Whether there is a log at all.
+select to_regclass('acta.seals') is not null;

@@ -1,31 +1,9 @@
 -- name: fold
--- The rows that the log tells of, in a fresh table: for each item that is not deleted, its payloads merged in order, under them
--- the values that columns added later gave to rows that were there.
+-- The rows that the log tells of, in a fresh table. What dropped and renamed collections and fields mean for that is known to
+-- acta.item_states_v1.
 CREATE TEMPORARY TABLE "acta rebuilt" ON COMMIT DROP AS
-WITH filled AS MATERIALIZED (
-    SELECT coalesce(jsonb_object_agg(last.item, last.value), '{{}}') AS state
-    FROM (
-        SELECT DISTINCT ON (e.item) e.item, e.payload -> 'filled' AS value
-        FROM acta.events AS e
-        WHERE e.collection = %(collection)s AND e.topic = 'field.created'
-        ORDER BY e.item, e.seq DESC
-    ) AS last
-    WHERE last.value IS NOT NULL
-), folded AS MATERIALIZED (
-    SELECT e.item, acta.fold(e.payload ORDER BY e.seq) AS state
-    FROM acta.events AS e
-    WHERE e.collection = %(collection)s
-      AND e.topic IN ('item.created', 'item.updated', 'item.deleted', 'item.adopted', 'item.observed')
-      AND e.seq > coalesce((
-          SELECT max(d.seq) FROM acta.events AS d
-          WHERE d.collection = %(collection)s AND d.topic = 'collection.created'
-      ), 0)
-    GROUP BY e.item
-    HAVING max(e.seq) IS DISTINCT FROM max(e.seq) FILTER (WHERE e.payload IS NULL OR e.topic = 'item.deleted')
-)
-SELECT folded.item, jsonb_populate_record(NULL::{table}, filled.state || folded.state) AS made
-FROM folded
-CROSS JOIN filled;
+SELECT folded.item, jsonb_populate_record(NULL::{table}, folded.state) AS made
+FROM acta.item_states_v1(%(collection)s, 9223372036854775807) AS folded;
 
 -- name: compare
 -- Rebuilt and live rows side by side: how many live ones there are, how many differ, and a sample of those, each with the

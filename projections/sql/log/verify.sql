@@ -6,10 +6,6 @@ begin transaction isolation level repeatable read read only;
 -- The name under which other connections take the same snapshot.
 select pg_export_snapshot();
 
--- name: exists
--- Whether there is a log at all.
-select to_regclass('acta.seals') is not null;
-
 -- name: seals
 -- The next seals, without what is in them.
 select id, first_position, last_position, previous, root from acta.seals

@@ -1,0 +1,76 @@
+"""Erase values from the history of an item for good, as the law may demand.
+
+The chain holds digests of payloads, so what was sealed stays provable: a ``log.redacted`` event notes the
+digests before, and `projections.log.verify` takes those. The live row is the caller's business: change or
+delete it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import TupleRow
+
+from domain.errors import ServiceUnavailable
+from domain.events import LogRedacted
+from domain.log.originator import join_originator
+from projections.database import Connection, Database
+from projections.log.append import append
+from projections.log.seal import SQL as SEAL
+from projections.sql import load
+
+SQL: Final = load("log/redact")
+ERASE: Final = SQL["erase"].format(payload=SEAL["payload_digest"], meta=SEAL["meta_digest"])
+WAIT_SECONDS: Final = 0.05
+WAITS: Final = 400
+
+
+async def redact(
+    database: Database, collection: str, item: str, fields: Sequence[str], *, actor: UUID | None = None
+) -> int:
+    """Erase some fields' values from all events of an item; gives the number of events that held any.
+
+    Waits until the item's events are sealed, which takes a running sealer. The event that notes an erasure
+    names the fields and has no values.
+    """
+    what: dict[str, object] = {"collection": collection, "item": item, "fields": list(fields)}
+    for _ in range(WAITS):
+        if not await _unsealed(database, what):
+            break
+        await asyncio.sleep(WAIT_SECONDS)
+    else:
+        raise ServiceUnavailable("log", "the item's events aren't sealed: no worker runs")
+    async with database.transaction() as connection:
+        erased = await _erase(connection, what)
+        await append(connection, [_event(what, row, actor) for row in erased])
+    return len(erased)
+
+
+async def _unsealed(database: Database, what: dict[str, object]) -> bool:
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["unsealed"], what)).fetchone()
+        return row is not None and row[0]
+
+
+async def _erase(connection: Connection, what: dict[str, object]) -> list[TupleRow]:
+    await connection.execute(SQL["allow"])
+    erased = await (await connection.execute(ERASE, what)).fetchall()
+    await connection.execute(SQL["forget"], what)
+    return erased
+
+
+def _event(what: dict[str, Any], row: TupleRow, actor: UUID | None) -> LogRedacted:
+    seq, payload_before, payload_after, meta_before, meta_after = row
+    return LogRedacted(
+        originator_id=join_originator(what["collection"], what["item"]),
+        actor=actor,
+        seq=seq,
+        fields=what["fields"],
+        payload_before=payload_before,
+        payload_after=payload_after,
+        meta_before=meta_before,
+        meta_after=meta_after,
+    )

@@ -1,0 +1,39 @@
+-- name: allow
+-- Let this transaction change events.
+select set_config('acta.redacting', 'on', true);
+
+-- name: unsealed
+-- Whether an item has events that are not sealed yet: those have no digest to keep.
+select exists (
+    select from acta.events event
+    where event.collection = %(collection)s and event.item = %(item)s
+      and event.topic like 'item.%%'
+      and not exists (select from acta.seals seal where seal.members @> event.seq)
+);
+
+-- name: erase
+-- Take values out of all events of an item. Gives, for each event that held any, the digests before and after.
+with held as materialized (
+    select event.seq, {payload} as payload_before, {meta} as meta_before
+    from acta.events event
+    where event.collection = %(collection)s and event.item = %(item)s
+      and event.topic like 'item.%%'
+      and exists (select from acta.seals seal where seal.members @> event.seq)
+      and (event.payload ?| %(fields)s or event.meta -> 'submitted' ?| %(fields)s)
+    for no key update
+), erased as (
+    update acta.events event
+    set payload = event.payload - %(fields)s,
+        meta = case when event.meta -> 'submitted' is null then event.meta
+            else jsonb_set(event.meta, '{{submitted}}', (event.meta -> 'submitted') - %(fields)s) end
+    from held
+    where event.seq = held.seq
+    returning event.*, held.payload_before, held.meta_before
+)
+select seq, payload_before, {payload} as payload_after, meta_before, {meta} as meta_after
+from erased event
+order by seq;
+
+-- name: forget
+-- Snapshots are derived: without them states are folded from what is left.
+delete from acta.snapshots where collection = %(collection)s and item = %(item)s;
