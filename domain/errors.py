@@ -26,7 +26,7 @@ class ActaError(Exception):
         return {"message": self.message, "extensions": {**self.extensions, "code": self.code}}
 
 
-class ErrorGroup(Exception):  # noqa: N818  (a group of errors, itself not one)
+class ErrorGroup(Exception):
     """Several errors answered together, such as all failed validations of a payload."""
 
     def __init__(self, errors: Sequence[ActaError]) -> None:
@@ -78,7 +78,10 @@ class Forbidden(ActaError):
                 f'You don\'t have permissions to perform "{action}" for the field(s) {names} '
                 f'in collection "{collection}" or it does not exist.'
             )
-        return cls(f'You don\'t have permission to perform "{action}" for collection "{collection}" or it does not exist.')
+        return cls(
+            f'You don\'t have permission to perform "{action}" for collection "{collection}" '
+            "or it does not exist."
+        )
 
 
 def _queried_in(path: Sequence[str]) -> str:
@@ -137,7 +140,8 @@ class FailedValidation(ActaError):
     code, status = "FAILED_VALIDATION", 400
 
     def __init__(self, field: str, rule: str, path: Sequence[str] = (), /, **details: Any) -> None:
-        super().__init__(_validation_message(field, rule, path, details), field=field, path=list(path), type=rule, **details)
+        message = _validation_message(field, rule, path, details)
+        super().__init__(message, field=field, path=list(path), type=rule, **details)
 
 
 _VALIDATION_TEXTS: Mapping[str, str] = {
@@ -179,7 +183,8 @@ class _ColumnError(ActaError):
     text: ClassVar[str] = ""
 
     def __init__(self, collection: str, field: str | None, /, **value: Any) -> None:
-        super().__init__(self.text.format(collection=collection, field=field), collection=collection, field=field, **value)
+        message = self.text.format(collection=collection, field=field)
+        super().__init__(message, collection=collection, field=field, **value)
 
 
 class RecordNotUnique(_ColumnError):
@@ -330,7 +335,8 @@ class UnsupportedMediaType(ActaError):
     code, status = "UNSUPPORTED_MEDIA_TYPE", 415
 
     def __init__(self, media_type: str, where: str) -> None:
-        super().__init__(f'Unsupported media type "{media_type}" in {where}.', mediaType=media_type, where=where)
+        message = f'Unsupported media type "{media_type}" in {where}.'
+        super().__init__(message, mediaType=media_type, where=where)
 
 
 class InternalError(ActaError):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from api.batch import delete_batch, key_text, read_batch, update_batch
@@ -71,7 +73,8 @@ def test_deletions_by_array_keys_or_query() -> None:
     assert delete_batch([1, "b"]).keys == ["1", "b"]
     assert delete_batch({"keys": []}).keys == []
     assert delete_batch({"query": {}}).query == {}
-    for body in ({}, {"keys": [], "query": {}}, {"data": {}, "keys": []}, "x"):
+    bodies: tuple[Any, ...] = ({}, {"keys": [], "query": {}}, {"data": {}, "keys": []}, "x")
+    for body in bodies:
         with pytest.raises(InvalidPayload):
             delete_batch(body)
 

@@ -141,7 +141,8 @@ def test_booleans_in_a_number() -> None:
 
 
 def test_enums() -> None:
-    more: dict[str, Any] = {"sql_type": "public.mood", "base_type": "mood", "category": "e", "labels": ("sad", "ok")}
+    mood = {"sql_type": "public.mood", "base_type": "mood", "category": "e"}
+    more: dict[str, Any] = {**mood, "labels": ("sad", "ok")}
     assert convert("ok", "mood", **more) == "ok"
     with pytest.raises(Refused, match='one of "ok", "sad"'):
         convert("happy", "mood", **more)

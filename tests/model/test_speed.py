@@ -45,7 +45,7 @@ pytestmark = pytest.mark.slow
 async def large(prepared: Database) -> Database:
     async with prepared.connection() as connection:
         for statement in TABLES.split("$$;"):
-            await connection.execute(statement + ("$$" if "$$" in statement else ""))  # type: ignore[arg-type]
+            await connection.execute(statement + ("$$" if "$$" in statement else ""))
     return prepared
 
 

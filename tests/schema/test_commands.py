@@ -383,7 +383,9 @@ async def check_log_of(service: SchemaService, command: Command, rows: Rows, nam
 async def test_rename_of_a_collection_keeps_everything(
     shop: None, service: SchemaService, command: Command, rows: Rows, store: ModelStore
 ) -> None:
-    any_item = [{"field": name, "type": "string", "meta": {}} for name in ("item", "collection")]
+    any_item: list[dict[str, Any]] = [
+        {"field": name, "type": "string", "meta": {}} for name in ("item", "collection")
+    ]
     await service.create_collections(command, collection("blocks", *any_item))
     meta = {"one_collection_field": "collection", "one_allowed_collections": ["makers", "goods"]}
     await service.create_relation(command, {"collection": "blocks", "field": "item", "meta": meta})

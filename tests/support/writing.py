@@ -139,7 +139,9 @@ def _with_aliases(model: Model) -> Model:
     """Aliases for the one sides that relations name."""
     collections = dict(model.collections)
     for relation in model.relations:
-        if relation.one_field and relation.related in collections and not relation.meta.system:
+        if relation.meta is None or relation.meta.system:
+            continue
+        if relation.one_field and relation.related in collections:
             one = collections[relation.related]
             if relation.one_field not in one.fields:
                 alias = Field(one.name, relation.one_field, "alias", None, ("o2m",))

@@ -34,4 +34,3 @@ async def bench(database_url: str, settings: Settings) -> AsyncIterator[Bench]:
         bench = Bench(database, writer, Model(0, {}), command)
         await bench.define(SCHEMA)
         yield bench
-

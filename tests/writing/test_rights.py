@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from typing import Any
+
 import pytest
 
 from domain.access.rights import Rule
@@ -77,7 +79,7 @@ async def test_rules_through_relations(rows: Bench) -> None:
     assert await rows.update("posts", [2], {"title": "x"}) == ["2"]
     with pytest.raises(Forbidden):
         await rows.update("posts", [1], {"title": "x"})
-    each = [{"id": 2, "title": "y"}, {"id": 1, "views": 1}]
+    each: list[dict[str, Any]] = [{"id": 2, "title": "y"}, {"id": 1, "views": 1}]
     with pytest.raises(Forbidden):
         await rows.writer.update_each(rows.command, rows.model, "posts", each)
     assert await rows.sql("SELECT title FROM posts WHERE id = 2") == [("x",)]

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 
 from domain.errors import Forbidden
@@ -6,7 +8,7 @@ from projections.tables.sorting import moved
 FIVE = [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)]
 
 
-def order(placed: list[tuple[str, int | None]], changed: dict[str, int]) -> str:
+def order(placed: Sequence[tuple[str, int | None]], changed: dict[str, int]) -> str:
     positions = {**dict(placed), **changed}
     return "".join(sorted(positions, key=lambda key: positions[key] or 0))
 

@@ -1,16 +1,16 @@
 """How the definitions are written, and their reading into plain values.
 
-A collection is a table of a ``.toml`` file; its name goes without ``directus_``. Each line of ``fields`` holds
-the names of fields that share all attributes, a colon, a type and what else there is to say::
+A collection is a table of a ``.toml`` file; its name goes without ``directus_``. Each line of ``fields``
+holds the names of fields that share all attributes, a colon, a type and what else there is to say::
 
     first_name last_name: string(50)
     email: string(128) unique
     policy: uuid required special=m2o -> policies cascade
 
-``key`` makes the primary key, ``auto`` numbers it, ``required`` is NOT NULL, ``indexed`` an index, ``raw`` json
-without ``cast-json``. After ``->`` stands the collection that a foreign key leads to and what happens here when
-the row there is deleted; ``no-fk`` is a relation that the database does not enforce. Each line of ``sides``
-names a many-to-one field and the alias that lists its rows on the other side, with the settings of that
+``key`` makes the primary key, ``auto`` numbers it, ``required`` is NOT NULL, ``indexed`` an index, ``raw``
+json without ``cast-json``. After ``->`` stands the collection that a foreign key leads to and what happens
+here when the row there is deleted; ``no-fk`` is a relation that the database does not enforce. Each line of
+``sides`` names a many-to-one field and the alias that lists its rows on the other side, with the settings of that
 relation.
 """
 
