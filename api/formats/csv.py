@@ -14,13 +14,18 @@ import orjson
 
 def dump(value: Any) -> str:
     """Rows, or one row, as CSV text."""
-    rows = [dict(_flat(row)) for row in (value if isinstance(value, list) else [value])]
+    rows = [flat(row) for row in (value if isinstance(value, list) else [value])]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if not columns:
         return ""
     lines = [",".join(quoted(name) for name in columns)]
     lines.extend(",".join(cell(row.get(name)) for name in columns) for row in rows)
     return "\n".join(lines)
+
+
+def flat(row: Any) -> dict[str, Any]:
+    """A row's values by column: nested objects are columns ``a.b``."""
+    return dict(_flat(row))
 
 
 def cell(value: Any) -> str:

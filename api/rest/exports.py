@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
+from multidict import CIMultiDict
 
 from api.formats import FORMATS, Format
 from api.responses import PLAIN
@@ -40,16 +41,21 @@ def answer_export(envelope: bytes, collection: str, form: Format, model: Model |
     """The items of an answer as an attachment; ``envelope`` is the answer without export."""
     value = orjson.loads(envelope)["data"]
     if model is not None and isinstance(value, list):
-        value = [_arranged(row, model, collection) for row in value]
-    response = web.Response(body=form.text(value).encode(), headers=PLAIN)
-    response.headers["Content-Type"] = form.content_type
+        value = [arranged(row, model, collection) for row in value]
+    return web.Response(body=form.text(value).encode(), headers=attachment(collection, form))
+
+
+def attachment(collection: str, form: Format) -> CIMultiDict[str]:
+    """The headers of a file to download."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    response.headers["Content-Disposition"] = f'attachment; filename="{collection} {stamp}.{form.ending}"'
-    return response
+    headers = CIMultiDict(PLAIN)
+    headers["Content-Type"] = form.content_type
+    headers["Content-Disposition"] = f'attachment; filename="{collection} {stamp}.{form.ending}"'
+    return headers
 
 
-def _arranged(row: Any, model: Model, collection: str) -> Any:
-    # Columns of a file have an order: what belongs to the item itself stands before what is related.
+def arranged(row: Any, model: Model, collection: str) -> Any:
+    """A row in the order of a file's columns: the item's own values before what is related."""
     if not isinstance(row, dict):
         return row
     related = [name for name, value in row.items() if _holds_related(value, model, collection, name)]
@@ -59,10 +65,5 @@ def _arranged(row: Any, model: Model, collection: str) -> Any:
 def _holds_related(value: Any, model: Model, collection: str, name: str) -> bool:
     if model.side(collection, name) is None:
         return False
-    return (
-        isinstance(value, dict) or value is None or (isinstance(value, list) and any(map(_is_object, value)))
-    )
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
+    listed = isinstance(value, list) and any(isinstance(entry, dict) for entry in value)
+    return listed or value is None or isinstance(value, dict)

@@ -17,6 +17,7 @@ from api.items import Items, Raw
 from api.keys import CONTEXT, ITEMS, Context
 from api.responses import no_content, raw_json
 from api.rest.exports import answer_export, wanted_format
+from api.rest.streams import is_large, stream_export
 from domain.errors import Forbidden, InvalidPayload
 
 EMPTY_LIST = b'{"data":[]}'
@@ -142,6 +143,8 @@ class ItemHandlers:
         context = request[CONTEXT]
         items = request.app[ITEMS]
         form = wanted_format(raw)
+        if form is not None and is_large(request, context, collection, raw):
+            return await stream_export(request, collection, raw, form)
         body = await items.read(context, collection, raw)
         return raw_json(body) if form is None else answer_export(body, collection, form, context.model)
 

@@ -163,6 +163,10 @@ class Reader:
         lines = copy_csv(self._database, plan, columns, caller)
         return [output for output, _ in columns], _translated(lines)
 
+    def rows_asked(self, raw: Raw) -> int:
+        """The number of rows that a list may answer with, -1 for all."""
+        return self._limits.rows(self._query(raw).root.limit)
+
     def _query(self, raw: Raw) -> Query:
         if isinstance(raw, str):
             raw = parse_text(raw, brackets=self._limits.brackets, elements=self._limits.elements)
