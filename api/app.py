@@ -22,7 +22,19 @@ from api.middleware.errors import errors
 from api.middleware.headers import headers
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
-from api.rest import collections, fields, imports, items, me, relations, schema, server, system, utils
+from api.rest import (
+    collections,
+    fields,
+    imports,
+    items,
+    me,
+    permissions,
+    relations,
+    schema,
+    server,
+    system,
+    utils,
+)
 from domain.query.limits import QueryLimits
 from domain.settings import QuerySettings, Settings
 from projections.database import Database
@@ -37,7 +49,7 @@ from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 
 # Routes with fixed names below a path come before those with a key in the same place.
-ROOMS = (me, items, system, collections, fields, relations, schema, auth, server, utils, imports)
+ROOMS = (me, items, system, permissions, collections, fields, relations, schema, auth, server, utils, imports)
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -100,6 +112,8 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     writer = ItemWriter(database, reader, settings)
     secret = settings.auth.secret.get_secret_value() if settings.auth.secret else random_token()
     rights = RightsStore(database, reader)
+    # A collection that goes takes its permissions along.
+    models.on_change(lambda _: rights.forget())
     sessions = Sessions(database, settings.auth, secret)
     signer = Signer(secret)
     contexts = Contexts(database)

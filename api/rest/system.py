@@ -68,15 +68,18 @@ async def set_owner(request: web.Request) -> web.Response:
     return no_content()
 
 
-def routes(override: frozenset[str] = frozenset()) -> list[web.RouteDef]:
-    """Routes of all system collections; ``override`` names paths whose handlers come from elsewhere."""
+OWN_MODULES = frozenset({"/permissions"})
+
+
+def routes() -> list[web.RouteDef]:
+    """Routes of all system collections but those whose handlers have a module of their own."""
     found = [
         web.get("/settings", read_settings),
         web.patch("/settings", patch_settings),
         web.post("/settings/owner", set_owner),
     ]
     for resource in SYSTEM:
-        if resource.path not in override:
+        if resource.path not in OWN_MODULES:
             found.extend(resource_routes(resource, SystemHandlers(resource)))
     return found
 
