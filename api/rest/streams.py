@@ -1,7 +1,7 @@
 """Large exports: the same files as `api.rest.exports`, written while the items are read, in bounded memory.
 
-The columns of a CSV file are those of all rows, so rows that hold objects are kept in a temporary file until the
-last one is seen. Rows of plain values need no such thing: PostgreSQL writes them itself.
+The columns of a CSV file are those of all rows, so rows that hold objects are kept in a temporary file until
+the last one is seen. Rows of plain values need no such thing: PostgreSQL writes them itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def is_large(request: web.Request, context: Context, collection: str, raw: Raw) 
 
 
 async def stream_export(request: web.Request, collection: str, raw: Raw, form: Format) -> web.StreamResponse:
-    """A list as a file that is sent while it is read. What refuses the query does so before the first byte."""
+    """A list as a file that is sent while it is read; a query is refused before the first byte."""
     context, reader = request[CONTEXT], request.app[READER]
     name = next(name for name, known in FORMATS.items() if known is form)
     scope = (context.model, context.rights, context.caller, collection, raw)

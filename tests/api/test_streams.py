@@ -11,7 +11,8 @@ from tests.support.server import Server
 
 ROWS = """
 CREATE TABLE IF NOT EXISTS things (id int PRIMARY KEY, name text, doc json);
-INSERT INTO things SELECT n, 'thing "' || n || '"', CASE n % 3 WHEN 0 THEN json_build_object('a', n) WHEN 1 THEN '[1]' END
+INSERT INTO things
+    SELECT n, 'thing "' || n || '"', CASE n % 3 WHEN 0 THEN json_build_object('a', n) WHEN 1 THEN '[1]' END
     FROM generate_series(1, 2500) n ON CONFLICT DO NOTHING
 """
 
