@@ -10,8 +10,8 @@ holds the names of fields that share all attributes, a colon, a type and what el
 ``key`` makes the primary key, ``auto`` numbers it, ``required`` is NOT NULL, ``indexed`` an index, ``raw``
 json without ``cast-json``. After ``->`` stands the collection that a foreign key leads to and what happens
 here when the row there is deleted; ``no-fk`` is a relation that the database does not enforce. Each line of
-``sides`` names a many-to-one field and the alias that lists its rows on the other side, with the settings of that
-relation.
+``sides`` names a many-to-one field and the alias that lists its rows on the other side, with the settings of
+that relation.
 """
 
 from __future__ import annotations
