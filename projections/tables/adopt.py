@@ -20,7 +20,6 @@ from domain.model import Collection, CollectionKind, Column, Model
 from projections.database import Connection, Database
 from projections.log.prepare import extend
 from projections.sql import load
-from projections.tables.writing.naming import COMMA, literal, name, trusted
 
 BATCH_ROWS = 5_000
 # The log's partitions are made ahead of need; so often is that looked after.
@@ -31,6 +30,7 @@ PAUSE_SECONDS = 0.2
 Progress = Callable[[str, int], None]
 
 _STATEMENTS = load("tables/adopt")
+_COMMA = sql.SQL(", ")
 _TABLES = (CollectionKind.TABLE, CollectionKind.PARTITIONED)
 
 
@@ -147,24 +147,24 @@ class _Adoption:
 
 def _batch(collection: Collection, *, after: bool) -> sql.Composed:
     key = [collection.columns[column] for column in collection.primary_key]
-    columns = [sql.SQL("t.{}").format(name(column.name)) for column in key]
+    columns = [sql.SQL("t.{}").format(_name(column.name)) for column in key]
     texts = [sql.SQL("{}::text").format(column) for column in columns]
     return _STATEMENTS["batch"].format(
-        table=name(collection.schema, collection.table),
-        collection=literal(collection.name),
+        table=_name(collection.schema, collection.table),
+        collection=sql.Literal(_escaped(collection.name)),
         key=_joined_key(texts),
-        parts=sql.SQL("array[{}]").format(COMMA.join(texts)),
-        order=COMMA.join(columns),
+        parts=sql.SQL("array[{}]").format(_COMMA.join(texts)),
+        order=_COMMA.join(columns),
         after=_behind(columns, key) if after else sql.SQL(""),
     )
 
 
 def _behind(columns: Sequence[sql.Composed], key: Sequence[Column]) -> sql.Composed:
     last = [
-        sql.SQL("{}::{}").format(sql.Placeholder(f"last_{place}"), trusted(column.sql_type))
+        sql.SQL("{}::{}").format(sql.Placeholder(f"last_{place}"), sql.SQL(_escaped(column.sql_type)))
         for place, column in enumerate(key)
     ]
-    return sql.SQL("where ({}) > ({})").format(COMMA.join(columns), COMMA.join(last))
+    return sql.SQL("where ({}) > ({})").format(_COMMA.join(columns), _COMMA.join(last))
 
 
 def _joined_key(texts: Sequence[sql.Composed]) -> sql.Composable:
@@ -172,11 +172,20 @@ def _joined_key(texts: Sequence[sql.Composed]) -> sql.Composable:
     if len(texts) == 1:
         return texts[0]
     escaped = [sql.SQL("replace(replace({}, '%%', '%%25'), ',', '%%2C')").format(text) for text in texts]
-    return sql.SQL("concat_ws(',', {})").format(COMMA.join(escaped))
+    return sql.SQL("concat_ws(',', {})").format(_COMMA.join(escaped))
+
+
+def _name(*parts: str) -> sql.Identifier:
+    return sql.Identifier(*(_escaped(part) for part in parts))
+
+
+def _escaped(text: str) -> str:
+    """Psycopg reads a per cent sign in a statement with parameters, even inside quotes."""
+    return text.replace("%", "%%")
 
 
 async def _estimate(connection: Connection, collection: Collection) -> int:
-    table = name(collection.schema, collection.table)
+    table = _name(collection.schema, collection.table)
     plain = sql.Identifier(collection.schema, collection.table).as_string(connection)
     row = await (await connection.execute(_STATEMENTS["estimate"], {"table": plain})).fetchone()
     if row is not None and row[0]:

@@ -40,7 +40,7 @@ async def test_pages_are_read_by_index(database: Database) -> None:
             seconds = []
             for _ in range(10):
                 start = time.perf_counter()
-                rows = await (await connection.execute(statement)).fetchall()  # type: ignore[call-overload]
+                rows = await (await connection.execute(statement)).fetchall()
                 seconds.append(time.perf_counter() - start)
             assert rows
             assert min(seconds) < bound, (statement, seconds)
