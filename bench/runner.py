@@ -28,7 +28,6 @@ class Options:
     work: Path
     postgres: str
     acta_url: str | None
-    ports: tuple[int, int] = (8071, 8072)
 
 
 @dataclass
@@ -73,9 +72,9 @@ class Run:
     def _server(self, side: str, database: str) -> Server:
         options = self.options
         if side == "acta":
-            return acta_server(database, options.work, options.ports[1])
+            return acta_server(database, options.work)
         self.say(f"reference: installing {reference.VERSION} unless it is there (minutes the first time)")
-        return reference_server(reference.install(options.work), database, options.work, options.ports[0])
+        return reference_server(reference.install(options.work), database, options.work)
 
     def _starts(self) -> Result:
         result = Result("start to first answer", "s", goal_value=_START_GOAL, less_is_better=True)

@@ -1,8 +1,9 @@
 """Starts, watches and stops the two servers, one API process each, as alike as their settings allow."""
 
+import contextlib
 import os
-import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +14,9 @@ from pathlib import Path
 import psutil
 
 from bench.client import ADMIN_TOKEN, call
-from bench.reference import MissingToolError, Reference
+from bench.reference import Reference
 
+_TREE = Path(__file__).parents[1]
 _READY_WITHIN = 120.0
 _ADMIN = {
     "ADMIN_EMAIL": "admin@example.com",
@@ -75,7 +77,9 @@ class Server:
         """Stop what was started."""
         if self._process is None:
             return
-        os.killpg(self._process.pid, signal.SIGTERM)
+        # Its helpers are in its process group; the group is gone when it died by itself.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
@@ -112,8 +116,9 @@ class Server:
         raise ServerError(f"{self.side} did not start, see {self.folder / self.side}.log")
 
 
-def reference_server(reference: Reference, database: str, work: Path, port: int) -> Server:
+def reference_server(reference: Reference, database: str, work: Path) -> Server:
     """The reference CMS: no cache, no limiter, no telemetry."""
+    port = _free_port()
     environment = {
         **os.environ,
         **_ADMIN,
@@ -138,13 +143,14 @@ def reference_server(reference: Reference, database: str, work: Path, port: int)
     )
 
 
-def acta_server(database: str, work: Path, port: int) -> Server:
-    """Acta as installed beside this Python."""
-    program = shutil.which("acta", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if program is None:
-        raise MissingToolError(
-            "acta not found; install the project (pip install -e .) or leave the side `acta` out"
-        )
-    environment = {**os.environ, **_ADMIN, "DATABASE_URL": database}
-    command = [program, "serve", "--host", "127.0.0.1", "--port", str(port)]
+def acta_server(database: str, work: Path) -> Server:
+    """Acta as it stands in this tree."""
+    port = _free_port()
+    environment = {**os.environ, **_ADMIN, "DATABASE_URL": database, "PYTHONPATH": str(_TREE)}
+    command = [sys.executable, "-m", "cli.main", "serve", "--host", "127.0.0.1", "--port", str(port)]
     return Server("acta", f"http://127.0.0.1:{port}", command, [], environment, work / "run-acta")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
