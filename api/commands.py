@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from aiohttp import web
 
 from api.keys import CONTEXT, CONTEXTS, Context
@@ -19,7 +21,7 @@ async def make_command(contexts: Contexts, context: Context) -> Command:
     return Command(
         context.caller,
         context.rights,
-        context.request,
+        UUID(context.request),
         await contexts.id_of(context.caller),
         session=context.session,
     )

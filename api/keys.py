@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from aiohttp import web
 
@@ -36,7 +35,7 @@ class Context:
     ``session`` is the id of the caller's session when the token belongs to one.
     """
 
-    request: UUID
+    request: str
     caller: Caller
     rights: Rights
     model: Model
@@ -58,5 +57,5 @@ SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 LOGIN: web.AppKey[Login] = web.AppKey("login")
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 
-REQUEST_ID = web.RequestKey("request_id", UUID)
+REQUEST_ID = web.RequestKey("request_id", str)
 CONTEXT = web.RequestKey("context", Context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import UUID
 
 import orjson
 from aiohttp import web
@@ -34,7 +35,7 @@ async def refresh(request: web.Request) -> web.Response:
     token, mode = await _refresh_token(request, settings)
     began = time.monotonic()
     try:
-        signed = await request.app[LOGIN].refresh(token, mode, _origin(request), request[REQUEST_ID])
+        signed = await request.app[LOGIN].refresh(token, mode, _origin(request), UUID(request[REQUEST_ID]))
     except ActaError:
         await stalled(_nothing(), settings.login_stall - (time.monotonic() - began))
         raise
@@ -45,7 +46,7 @@ async def logout(request: web.Request) -> web.Response:
     """POST /auth/logout."""
     settings = request.app[SETTINGS].auth
     token, _ = await _refresh_token(request, settings)
-    await request.app[LOGIN].logout(token, _origin(request), request[REQUEST_ID])
+    await request.app[LOGIN].logout(token, _origin(request), UUID(request[REQUEST_ID]))
     response = no_content()
     if request.cookies.get(settings.refresh_cookie_name):
         set_cookie(response, "", "refresh", settings)
@@ -79,7 +80,9 @@ async def _login(request: web.Request, settings: AuthSettings) -> web.Response:
     if mode not in MODES:
         raise InvalidPayload(f'"mode" must be one of [{", ".join(MODES)}]')
     otp = _text(body, "otp") or None
-    signed = await request.app[LOGIN].login(email, password, otp, mode, _origin(request), request[REQUEST_ID])
+    signed = await request.app[LOGIN].login(
+        email, password, otp, mode, _origin(request), UUID(request[REQUEST_ID])
+    )
     return _answer(signed, mode, settings)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from uuid import UUID
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -20,7 +19,7 @@ X_POWERED_BY = istr("X-Powered-By")
 @web.middleware
 async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id before, and the answer its headers after the handler."""
-    identifier = UUID(bytes=os.urandom(16), version=4)
+    identifier = request_id()
     request[REQUEST_ID] = identifier
     response = await handler(request)
     if response.prepared:
@@ -29,13 +28,20 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     if X_POWERED_BY not in found:
         for name, value in COMMON.items():
             found.setdefault(name, value)
-    found[X_REQUEST_ID] = str(identifier)
+    found[X_REQUEST_ID] = identifier
     if type(response) is web.Response and isinstance(body := response.body, bytes) and hdrs.ETAG not in found:
         tag = weak_etag(body)
         found[hdrs.ETAG] = tag
         if hdrs.IF_NONE_MATCH in request.headers and _fresh(request, response, tag):
             return _not_modified(response)
     return response
+
+
+def request_id() -> str:
+    """A random UUID as text, at a third of what the class costs; writes make a `UUID` of it."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[ord(digits[16]) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def weak_etag(body: bytes) -> str:
