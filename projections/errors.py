@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import psycopg
 
 from domain.errors import (
@@ -53,12 +54,22 @@ def translate(error: psycopg.Error, attempt: Attempt | None = None) -> ActaError
     if state is None:
         return _of_driver(error)
     make = _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
+    if make in (None, _refused) and _about_a_value(error, attempt):
+        make = _unreadable
     if make is None:
         _log.error(
             "the database refused a statement: %s %s", state, error.diag.message_primary, exc_info=error
         )
         return InternalError(error.diag.message_primary or "An unexpected error occurred.")
     return make(error, attempt)
+
+
+def _about_a_value(error: psycopg.Error, attempt: Attempt | None) -> bool:
+    """Whether a type's own reader complains; some use the codes of wrong statements (``tsvector``)."""
+    if attempt is None or not attempt.payloads:
+        return False
+    unplaced = error.sqlstate == "42601" and error.diag.statement_position is None
+    return unplaced or _parameter_column(error, attempt) is not None
 
 
 def _of_driver(error: psycopg.Error) -> ActaError:
@@ -122,9 +133,12 @@ def _out_of_range(error: psycopg.Error, attempt: Attempt | None) -> ActaError:
 
 def _unreadable(error: psycopg.Error, attempt: Attempt | None) -> ActaError:
     collection, place = _place(error, attempt)
-    quoted = [match["text"] for match in _QUOTED.finditer(error.diag.message_primary or "")]
+    message = error.diag.message_primary or ""
+    quoted = {match["text"] for match in _QUOTED.finditer(message)}
+    if '"' in message:
+        quoted.add(message[message.index('"') + 1 : message.rindex('"')])
     field = _parameter_column(error, attempt) or _suspect(
-        attempt, collection, lambda _, value: value is not None and str(value) in quoted
+        attempt, collection, lambda _, value: not quoted.isdisjoint(_texts_of(value))
     )
     where = f'Field "{field}" in collection "{place}"' if field else f'A value for collection "{place}"'
     return InvalidPayload(f"{where} can't be read: {error.diag.message_primary}")
@@ -261,6 +275,19 @@ def _suspect(attempt: Attempt | None, collection: Collection | None, guilty: Sus
     if len(names) == 1:
         return names.pop()
     return next((name for name, value in pairs if guilty(name, value)), None)
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    """The texts under which a submitted value may have reached the server."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _texts_of(entry)
+    elif isinstance(value, dict):
+        yield orjson.dumps(value).decode()
+    elif value is not None:
+        yield str(value)
 
 
 def _is_too_long(error: psycopg.Error) -> Suspicion:

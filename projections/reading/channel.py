@@ -128,7 +128,11 @@ async def _answer(connection: Connection, pgconn: PGconn, seconds: float) -> PGr
         raise
     result = pgconn.get_result()
     while (more := pgconn.get_result()) is not None:
-        more.clear()
+        if more.status == ExecStatus.FATAL_ERROR:
+            # What is checked at the commit (deferred constraints) is refused after the rows have come.
+            result = more
+        else:
+            more.clear()
     if result is None:
         raise driver.OperationalError("the server has sent no answer")
     if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):

@@ -5,7 +5,7 @@ WITH "acta row" AS (
     SELECT {values} FROM json_to_recordset(%s::json) AS v ({recordset})
     RETURNING t0.*
 ), "acta numbered" AS (
-    SELECT row_number() OVER () AS n, {key} AS item, to_jsonb("acta row") AS payload FROM "acta row"
+    SELECT row_number() OVER () AS n, {key} AS item, to_jsonb("acta row".*) AS payload FROM "acta row"
 )
 
 -- name: update
@@ -13,10 +13,10 @@ WITH "acta row" AS (
 WITH "acta given" AS (
     SELECT * FROM json_to_recordset(%s::json) AS v ({recordset})
 ), "acta old" AS (
-    SELECT v.*, t0 AS row_old FROM {table} AS t0 JOIN "acta given" AS v ON {found} ORDER BY {order} FOR NO KEY UPDATE OF t0
+    SELECT v.*, CAST(t0.* AS {table}) AS row_old FROM {table} AS t0 JOIN "acta given" AS v ON {found} ORDER BY {order} FOR NO KEY UPDATE OF t0
 ), "acta row" AS (
     UPDATE {table} AS t0 SET {changes} FROM "acta old" AS v WHERE {same}
-    RETURNING v.n, v.fields, v.row_old, t0 AS row_new
+    RETURNING v.n, v.fields, v.row_old, CAST(t0.* AS {table}) AS row_new
 ), "acta numbered" AS (
     SELECT n, {key} AS item, {payload} AS payload FROM "acta row"
 )
@@ -26,7 +26,7 @@ WITH "acta given" AS (
 WITH "acta given" AS (
     SELECT * FROM json_to_recordset(%s::json) AS v ({recordset})
 ), "acta row" AS (
-    SELECT v.n, t0 AS row_new FROM {table} AS t0 JOIN "acta given" AS v ON {found} ORDER BY {order} FOR NO KEY UPDATE OF t0
+    SELECT v.n, CAST(t0.* AS {table}) AS row_new FROM {table} AS t0 JOIN "acta given" AS v ON {found} ORDER BY {order} FOR NO KEY UPDATE OF t0
 ), "acta numbered" AS (
     SELECT n, {key} AS item, '{{}}'::jsonb AS payload FROM "acta row"
 )
@@ -36,9 +36,9 @@ WITH "acta given" AS (
 WITH "acta given" AS (
     SELECT * FROM json_to_recordset(%s::json) AS v ({recordset})
 ), "acta old" AS (
-    SELECT v.n, t0 AS row_old FROM {table} AS t0 JOIN "acta given" AS v ON {found} ORDER BY {order} FOR UPDATE OF t0
+    SELECT v.n, CAST(t0.* AS {table}) AS row_old FROM {table} AS t0 JOIN "acta given" AS v ON {found} ORDER BY {order} FOR UPDATE OF t0
 ), "acta row" AS (
-    DELETE FROM {table} AS t0 USING "acta old" AS v WHERE {same} RETURNING v.n, t0 AS row_new
+    DELETE FROM {table} AS t0 USING "acta old" AS v WHERE {same} RETURNING v.n, CAST(t0.* AS {table}) AS row_new
 ), "acta numbered" AS (
     SELECT n, {key} AS item, NULL::jsonb AS payload FROM "acta row"
 )

@@ -4,7 +4,7 @@ WITH "acta row" AS (
     INSERT INTO {table} AS t0 {values} RETURNING t0.*
 ), "acta event" AS (
     INSERT INTO acta.events (topic, collection, item, actor, request, context, payload, meta)
-    SELECT 'item.created', {collection}, {key}, %s::uuid, %s::uuid, %s::int, to_jsonb("acta row"), %s::jsonb
+    SELECT 'item.created', {collection}, {key}, %s::uuid, %s::uuid, %s::int, to_jsonb("acta row".*), %s::jsonb
     FROM "acta row"
 )
 SELECT {key}, {after}, {answer} FROM "acta row";

@@ -54,8 +54,8 @@ def table_of(shape: Shape) -> sql.Identifier:
 
 
 def key_text(shape: Shape, row: sql.Composable) -> sql.Composable:
-    """The key's text form; the rules are those of ``domain.model.keys``."""
-    columns = [sql.SQL("({}).{}::text").format(row, name(entry.column.name)) for entry in shape.key]
+    """The key's text form, of an alias or of a row in parentheses; the rules are ``domain.model.keys``'."""
+    columns = [sql.SQL("{}.{}::text").format(row, name(entry.column.name)) for entry in shape.key]
     if len(columns) == 1:
         return columns[0]
     escaped = [sql.SQL("replace(replace({}, '%', '%25'), ',', '%2C')").format(column) for column in columns]

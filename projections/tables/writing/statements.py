@@ -33,7 +33,7 @@ from projections.tables.writing.naming import (
 _ONE = templates("writing/one")
 _MANY = templates("writing/many")
 _ROW = sql.Identifier("acta row")
-_NEW = sql.Identifier("row_new")
+_NEW = sql.SQL("(row_new)")
 _TEXTS = frozenset({"text", "character varying", "character", "bpchar", "citext", "name"})
 _KEPT = 500
 
@@ -422,7 +422,7 @@ def _object(row: sql.Composable, columns: Sequence[str]) -> sql.Composable:
     pieces = [columns[start : start + 40] for start in range(0, len(columns), 40)]
     objects = [
         sql.SQL("jsonb_build_object({})").format(
-            joined([sql.SQL("{}, ({}).{}").format(literal(column), row, name(column)) for column in piece])
+            joined([sql.SQL("{}, {}.{}").format(literal(column), row, name(column)) for column in piece])
         )
         for piece in pieces
     ]

@@ -1,0 +1,271 @@
+"""Tables of every kind there is: rules, triggers, composite keys, generated columns, types of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from domain.errors import (
+    ActaError,
+    ErrorGroup,
+    Forbidden,
+    InvalidForeignKey,
+    InvalidPayload,
+    NotNullViolation,
+    RecordNotUnique,
+    ValueOutOfRange,
+    ValueTooLong,
+)
+from tests.support.writing import Bench
+
+RULES = """
+CREATE TABLE payments (
+    id integer PRIMARY KEY DEFAULT nextval('payments_seq'), amount numeric(5,2) NOT NULL, paid date NOT NULL
+);
+CREATE TABLE payments_2023 (CHECK (paid < '2024-01-01'), PRIMARY KEY (id)) INHERITS (payments);
+CREATE TABLE payments_2024 (CHECK (paid >= '2024-01-01'), PRIMARY KEY (id)) INHERITS (payments);
+CREATE RULE old AS ON INSERT TO payments WHERE NEW.paid < '2024-01-01'
+    DO INSTEAD INSERT INTO payments_2023 VALUES (NEW.*);
+CREATE RULE new AS ON INSERT TO payments WHERE NEW.paid >= '2024-01-01'
+    DO INSTEAD INSERT INTO payments_2024 VALUES (NEW.*);
+"""
+
+
+async def test_tables_with_rewrite_rules(bench: Bench) -> None:
+    await bench.define("CREATE SEQUENCE payments_seq;" + RULES)
+    assert not bench.model.collections["payments"].returning
+    [first] = await bench.create("payments", {"amount": "1.5", "paid": "2023-05-05"})
+    many = [{"amount": n, "paid": f"202{3 + n % 2}-01-01"} for n in range(4)]
+    keys = await bench.create("payments", *many)
+    assert await bench.sql("SELECT count(*) FROM payments_2023") == [(3,)]
+    stored = await bench.sql("SELECT id::text, amount::int FROM payments WHERE amount <> 1.5 ORDER BY amount")
+    assert stored == [(key, n) for n, key in enumerate(keys)]
+    assert await bench.update("payments", [first, 77777, keys[1]], {"amount": "9.999"}) == [first, keys[1]]
+    meta = {"fields": ["amount"], "submitted": {"amount": "9.999"}}
+    assert (await bench.events("payments"))[-1][1:] == (keys[1], {"amount": 10.0}, meta)
+    assert await bench.update("payments", [first], {}) == [first]
+    assert await bench.delete("payments", keys[0], keys[3]) == [keys[0], keys[3]]
+    with pytest.raises(ValueOutOfRange):
+        await bench.update("payments", [first], {"amount": 1000})
+    assert await bench.differences("payments") == []
+
+
+async def test_triggers_and_generated_columns_are_in_the_event(bench: Bench) -> None:
+    await bench.define("""
+        CREATE TABLE films (
+            id serial PRIMARY KEY, title text, upper text GENERATED ALWAYS AS (upper(title)) STORED,
+            stamped timestamptz
+        );
+        CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN NEW.stamped := '2024-01-01'; RETURN NEW; END $$;
+        CREATE TRIGGER stamp BEFORE UPDATE ON films FOR EACH ROW EXECUTE FUNCTION stamp();
+    """)
+    await bench.create("films", {"title": "a"}, {"title": "b"})
+    await bench.update("films", [1], {"title": "c"})
+    assert (await bench.events("films"))[-1][2:] == (
+        {"title": "c", "upper": "C", "stamped": "2024-01-01T00:00:00+00:00"},
+        {"fields": ["title"]},
+    )
+    await bench.writer.update_each(
+        bench.command, bench.model, "films", [{"id": 1, "title": "d"}, {"id": 2, "stamped": None}]
+    )
+    with pytest.raises(InvalidPayload, match='"upper"'):
+        await bench.update("films", [1], {"upper": "X"})
+    assert await bench.differences("films") == []
+
+
+async def test_composite_keys(bench: Bench) -> None:
+    await bench.define("""
+        CREATE TABLE casts (actor integer, film text, role text, PRIMARY KEY (actor, film));
+        CREATE TABLE credits (
+            id serial PRIMARY KEY, actor integer, film text,
+            FOREIGN KEY (actor, film) REFERENCES casts ON DELETE CASCADE
+        );
+    """)
+    made = await bench.create("casts", {"actor": 1, "film": "a,b%"}, {"actor": 2, "film": "c", "role": "x"})
+    assert made == ["1,a%2Cb%25", "2,c"]
+    assert await bench.update("casts", made, {"role": "hero"}) == made
+    await bench.create("credits", {"actor": 1, "film": "a,b%"})
+    with pytest.raises(InvalidForeignKey):
+        await bench.create("credits", {"actor": 9, "film": "nope"})
+    with pytest.raises(RecordNotUnique) as raised:
+        await bench.create("casts", {"actor": 2, "film": "c"})
+    assert raised.value.extensions == {"collection": "casts", "field": "actor", "value": 2}
+    for wrong in ("1", "x,c", "1,2,3"):
+        with pytest.raises(Forbidden):
+            await bench.update("casts", [wrong], {"role": "x"})
+    assert await bench.delete("casts", made[0]) == [made[0]]
+    assert await bench.sql("SELECT count(*) FROM credits") == [(0,)]
+    assert await bench.differences("casts", "credits") == []
+
+
+async def test_identity_columns(bench: Bench) -> None:
+    await bench.define("""
+        CREATE TABLE always (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t text);
+        CREATE TABLE sometimes (id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, t text);
+    """)
+    assert await bench.create("always", {"t": "a"}, {}) == ["1", "2"]
+    with pytest.raises(InvalidPayload, match='"id"'):
+        await bench.create("always", {"id": 5})
+    assert await bench.create("sometimes", {"id": 5}, {"t": "a"}) == ["5", "6"]
+    assert await bench.differences("always", "sometimes") == []
+
+
+TYPES = """
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE DOMAIN year AS integer CHECK (VALUE >= 1901 AND VALUE <= 2155);
+CREATE DOMAIN code AS varchar(3);
+CREATE TABLE things (
+    id serial PRIMARY KEY, mood mood, moods mood[], year year, code code, raw bytea, search tsvector,
+    span interval, ip inet, range int4range, ratio double precision, small smallint, fixed char(3),
+    clock timetz, "per %s cent" text, "we""ird" text
+);
+"""
+VALUES: list[tuple[str, Any, Any]] = [
+    ("mood", "ok", "ok"),
+    ("moods", ["ok", "sad"], ["ok", "sad"]),
+    ("year", "2006", 2006),
+    ("code", "abc", "abc"),
+    ("raw", "ab", "\\x6162"),
+    ("search", "fat cat", "'cat' 'fat'"),
+    ("span", "1 day 02:00", "1 day 02:00:00"),
+    ("ip", "10.0.0.1", "10.0.0.1"),
+    ("range", "[1,5)", "[1,5)"),
+    ("ratio", 0.1, 0.1),
+    ("small", 5, 5),
+    ("fixed", "ab", "ab "),
+    ("clock", "10:00+02", "10:00:00+02"),
+    ("per %s cent", "50 %", "50 %"),
+    ('we"ird', "x", "x"),
+]
+WRONG: list[tuple[str, Any, type[ActaError]]] = [
+    ("mood", "happy", InvalidPayload),
+    ("moods", ["happy"], InvalidPayload),
+    ("moods", "sad", InvalidPayload),
+    ("year", 1800, InvalidPayload),
+    ("code", "abcd", ValueTooLong),
+    ("search", "'", InvalidPayload),
+    ("span", "soon", InvalidPayload),
+    ("ip", "300.0.0.1", InvalidPayload),
+    ("ip", {"a": 1}, InvalidPayload),
+    ("range", "[5,1)", InvalidPayload),
+    ("small", 40000, ValueOutOfRange),
+    ("fixed", "abcd", ValueTooLong),
+]
+
+
+@pytest.fixture
+async def things(bench: Bench) -> Bench:
+    await bench.define(TYPES)
+    return bench
+
+
+async def test_types(things: Bench) -> None:
+    whole = {name: value for name, value, _ in VALUES}
+    await things.create("things", whole)
+    await things.create("things", whole, {"mood": None}, {})
+    await things.update("things", [2], whole)
+    await things.update("things", [3, 4], whole)
+    for topic, _, payload, _ in await things.events("things"):
+        if len(payload) > 2 and (topic == "updated" or payload["mood"]):
+            assert {name: payload[name] for name in whole} == {name: stored for name, _, stored in VALUES}
+    assert await things.differences("things") == []
+
+
+@pytest.mark.parametrize(("name", "value", "error"), WRONG)
+async def test_wrong_values(things: Bench, name: str, value: Any, error: type[ActaError]) -> None:
+    await things.create("things", {})
+    before = len(await things.events())
+    for attempt in (
+        things.create("things", {name: value}),
+        things.create("things", {"mood": "ok"}, {"small": 1, name: value}),
+        things.update("things", [1], {name: value, "ratio": 1}),
+        things.update("things", [1, 2], {name: value}),
+    ):
+        with pytest.raises(error) as raised:
+            await attempt
+        assert raised.value.status == 400
+        named = raised.value.extensions.get("field") or raised.value.message
+        assert name in named
+    assert len(await things.events()) == before
+
+
+async def test_constraints(bench: Bench) -> None:
+    await bench.define("""
+        CREATE TABLE checked (
+            id serial PRIMARY KEY, low integer CONSTRAINT checked_low_check CHECK (low > 0),
+            email text, need text NOT NULL DEFAULT 'x',
+            EXCLUDE USING btree (low WITH =)
+        );
+        CREATE UNIQUE INDEX ON checked (lower(email));
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.low = 13 THEN RAISE EXCEPTION 'no luck'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON checked FOR EACH ROW EXECUTE FUNCTION refuse();
+        CREATE TABLE holds (id serial PRIMARY KEY, checked integer NOT NULL REFERENCES checked);
+        CREATE TABLE late (
+            id serial PRIMARY KEY, checked integer REFERENCES checked DEFERRABLE INITIALLY DEFERRED
+        );
+    """)
+    await bench.create("checked", {"low": 1, "email": "A@b.c"})
+    for payload, part in (({"low": -1}, '"low"'), ({"low": 1}, "checked_low"), ({"low": 13}, "no luck")):
+        with pytest.raises(InvalidPayload, match=part):
+            await bench.create("checked", payload)
+    with pytest.raises(RecordNotUnique) as unique:
+        await bench.create("checked", {"low": 2, "email": "a@B.c"})
+    assert unique.value.extensions == {"collection": "checked", "field": "email", "value": "a@B.c"}
+    with pytest.raises(ErrorGroup):
+        await bench.create("checked", {"need": None})
+    await bench.create("holds", {"checked": 1})
+    with pytest.raises(InvalidForeignKey) as referred:
+        await bench.delete("checked", 1)
+    assert referred.value.extensions == {"collection": "holds", "field": "checked", "value": "1"}
+    with pytest.raises(InvalidForeignKey) as deferred:
+        await bench.create("late", {"checked": 99})
+    assert deferred.value.extensions["field"] == "checked"
+    assert await bench.differences("checked", "holds", "late") == []
+
+
+async def test_not_null_of_the_database(bench: Bench) -> None:
+    await bench.define("CREATE TABLE soft (id serial PRIMARY KEY, a text)")
+    async with bench.database.connection() as connection:
+        await connection.execute("ALTER TABLE soft ALTER a SET NOT NULL")
+    with pytest.raises(NotNullViolation) as raised:
+        await bench.create("soft", {"a": None})
+    assert raised.value.extensions == {"collection": "soft", "field": "a"}
+
+
+async def test_a_tree_that_refers_to_itself(bench: Bench) -> None:
+    await bench.define("""
+        CREATE TABLE nodes (
+            id serial PRIMARY KEY, parent integer REFERENCES nodes ON DELETE CASCADE,
+            friend integer REFERENCES nodes ON DELETE SET NULL
+        );
+        CREATE TABLE leaves (
+            id serial PRIMARY KEY, node integer DEFAULT 1 REFERENCES nodes ON DELETE SET DEFAULT
+        );
+    """)
+    await bench.create("nodes", {}, {"parent": 1}, {"parent": 2}, {"parent": 3}, {"friend": 4})
+    await bench.create("leaves", {"node": 4}, {"node": 5})
+    await bench.delete("nodes", 2)
+    assert await bench.sql("SELECT id, friend FROM nodes ORDER BY id") == [(1, None), (5, None)]
+    assert await bench.sql("SELECT node FROM leaves ORDER BY id") == [(1,), (5,)]
+    assert await bench.differences("nodes", "leaves") == []
+
+
+async def test_two_batches_in_opposite_order_do_not_deadlock(bench: Bench) -> None:
+    await bench.create("authors", *({"name": f"a{n}"} for n in range(40)))
+    keys = list(range(1, 41))
+    for _ in range(5):
+        await asyncio.gather(
+            *(bench.update("authors", order, {"rank": n}) for n, order in enumerate([keys, keys[::-1]] * 4))
+        )
+    assert await bench.differences("authors") == []
+
+
+async def test_views_are_not_written(bench: Bench) -> None:
+    await bench.define("CREATE VIEW seen AS SELECT * FROM authors")
+    for attempt in (bench.create("seen", {}), bench.update("seen", [1], {}), bench.delete("seen", 1)):
+        with pytest.raises(Forbidden):
+            await attempt
