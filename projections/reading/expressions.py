@@ -253,9 +253,10 @@ class Expressions:
             return self.bind(operand)
         value = self.expression(operand.expression)
         key = self.expression(operand.key)
-        owner: Piece = word(" = ", self.bind(operand.owner))
         if dynamic.is_list(operand.owner):
             owner = word(" = ANY (", self.bind(operand.owner), "::text[])")
+        else:
+            owner = word(" = ", self.bind(operand.owner))
         found = word("SELECT ", value, " FROM ", self.table(operand.row), " WHERE ", key, owner)
         return found if dynamic.is_list(operand.owner) else word("(", found, ")")
 

@@ -35,11 +35,15 @@ class Statement:
         """The parameters of one run; ``key`` are the parts of the key that the plan leaves open."""
         if self.fixed is not None:
             return self.fixed
-        now = datetime.now(UTC)
-        return [
-            encoded(key[operand.index]) if isinstance(operand, KeyPart) else bound(operand, caller, now)
-            for operand in self.operands
-        ]
+        now: datetime | None = None
+        bound_values: list[Bound] = []
+        for operand in self.operands:
+            if isinstance(operand, KeyPart):
+                bound_values.append(encoded(key[operand.index]))
+            else:
+                now = now or datetime.now(UTC)
+                bound_values.append(bound(operand, caller, now))
+        return bound_values
 
 
 def statement(text: bytes, operands: Sequence[Operand], version: int, shape: Shape) -> Statement:

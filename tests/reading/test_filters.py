@@ -1,9 +1,11 @@
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from domain.access.caller import Caller
+from domain.access.rights import Rights, Rule
 from domain.errors import Forbidden, InvalidQuery
 from tests.reading.conftest import Library
 from tests.support.library import PICTURE
@@ -116,8 +118,6 @@ async def test_values_never_become_sql(books: Library) -> None:
 
 
 async def test_the_callers_own_values(books: Library) -> None:
-    from uuid import UUID
-
     me = Caller(user=UUID(PICTURE), roles=(UUID(PICTURE),))
     assert await books.data("pictures", {"filter": {"id": "$CURRENT_USER"}, "fields": "url"}, caller=me) == [
         {"url": "a.png"}
@@ -125,3 +125,25 @@ async def test_the_callers_own_values(books: Library) -> None:
     assert await books.data("pictures", {"filter": {"id": {"_in": ["$CURRENT_ROLES"]}}}, caller=me)
     assert await books.data("pictures", {"filter": {"id": {"_nin": ["$CURRENT_ROLES"]}}}, caller=me) == []
     assert await books.data("pictures", {"filter": {"id": "$CURRENT_USER"}}) == []
+
+
+async def test_values_from_the_callers_rows(books: Library) -> None:
+    me = Caller(user=UUID(PICTURE), roles=(UUID(PICTURE), UUID(PICTURE.replace("1", "2"))))
+
+    async def found(filter: Any, caller: Caller = me) -> list[int]:
+        rows = await books.data("authors", {"filter": filter, "fields": "id", "sort": "id"}, caller=caller)
+        return [row["id"] for row in rows]
+
+    assert await found({"name": "$CURRENT_USER.email"}) == [1]
+    assert await found({"country": {"name": {"_neq": "$CURRENT_USER.country.name"}}}) == [2]
+    assert await found({"name": {"_in": ["$CURRENT_ROLES.name", "Ann"]}}) == [1, 2, 3]
+    assert await found({"name": {"_nin": ["$CURRENT_ROLES.name"]}}) == [1]
+    assert await found({"name": "$CURRENT_ROLES.name"}) == [2, 3]
+    assert await found({"name": "$CURRENT_USER.email"}, Caller()) == []
+    assert await found({"name": "$CURRENT_USERS.email"}) == []
+
+
+async def test_the_callers_rows_are_read_under_the_callers_rights(books: Library) -> None:
+    mine = Rights("x", rules={("authors", "read"): (Rule(None),)})
+    with pytest.raises(InvalidQuery, match="Invalid filter object"):
+        await books.data("authors", {"filter": {"name": "$CURRENT_USER.email"}}, mine)

@@ -50,6 +50,9 @@ def library() -> World:
     world.collection(
         "prices", {"book": "integer", "currency": "string", "amount": "integer"}, key=("book", "currency")
     )
+    world.collection("directus_users", {"id": "uuid", "email": "string", "country": "integer"})
+    world.collection("directus_roles", {"id": "uuid", "name": "string"})
+    world.m2o("directus_users", "country", "countries")
     world.m2o("authors", "country", "countries", "authors")
     world.m2o("books", "author", "authors", "books", sort_field="sort")
     world.m2o("reviews", "book", "books", "reviews")
@@ -122,5 +125,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 2, "book": 1, "collection": "pictures", "item": PICTURE, "sort": 1},
         {"id": 3, "book": 2, "collection": "headings", "item": "no key", "sort": 1},
     ],
+    "directus_users": [{"id": PICTURE, "email": "Ann", "country": 1}],
+    "directus_roles": [{"id": PICTURE, "name": "Bob"}, {"id": PICTURE.replace("1", "2"), "name": "Cid"}],
     "prices": [{"book": 1, "currency": "a,b", "amount": 5}, {"book": 1, "currency": "EUR", "amount": 6}],
 }
