@@ -147,8 +147,10 @@ def acta_server(database: str, work: Path) -> Server:
     """Acta as it stands in this tree."""
     port = _free_port()
     environment = {**os.environ, **_ADMIN, "DATABASE_URL": database, "PYTHONPATH": str(_TREE)}
-    command = [sys.executable, "-m", "cli.main", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    return Server("acta", f"http://127.0.0.1:{port}", command, [], environment, work / "run-acta")
+    acta = [sys.executable, "-m", "cli.main"]
+    command = [*acta, "serve", "--host", "127.0.0.1", "--port", str(port)]
+    adopt = [*acta, "adopt"]
+    return Server("acta", f"http://127.0.0.1:{port}", command, adopt, environment, work / "run-acta")
 
 
 def _free_port() -> int:
