@@ -66,15 +66,17 @@ def applied(value: Any, changes: list[Change]) -> Any:
         TypeError: for a path through something that has no members.
     """
     holder: dict[str, Any] = {"whole": copy.deepcopy(value)}
-    # Elements are taken out of arrays from the end, in whatever order the changes come.
-    for change in sorted(changes, key=_removal_rank):
+    for change in sorted(changes, key=_rank):
         _apply(holder, change)
     return holder.get("whole")
 
 
-def _removal_rank(change: Change) -> int:
-    removes = change["kind"] == "A" and change["item"]["kind"] == "D"
-    return -int(change["index"]) if removes else 0
+def _rank(change: Change) -> tuple[int, int]:
+    """Elements are taken out of arrays from the end, edited, and put in from the front, in this order."""
+    if change["kind"] != "A":
+        return 1, 0
+    index = int(change["index"])
+    return (0, -index) if change["item"]["kind"] == "D" else (2, index)
 
 
 def _apply(holder: dict[str, Any], change: Change) -> None:

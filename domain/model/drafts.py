@@ -16,6 +16,9 @@ from domain.model.metadata_rows import COLLECTION_META, FIELD_META, RELATION_MET
 from domain.model.naming import check_collection_name, check_field_name
 from domain.model.types import ALIAS_SPECIALS, TYPES, ColumnType, column_type
 
+NO_LENGTH = -5
+"""What the wire shows as the length of a text that has none."""
+
 ReferenceAction = Literal["NO ACTION", "SET NULL", "SET DEFAULT", "CASCADE", "RESTRICT"]
 ACTIONS: tuple[ReferenceAction, ...] = ("NO ACTION", "SET NULL", "SET DEFAULT", "CASCADE", "RESTRICT")
 
@@ -157,11 +160,13 @@ def declared_type(kind: str, schema: Mapping[str, Any], *, auto_increment: bool 
     Raises:
         InvalidPayload: for lengths that are no numbers.
     """
+    if kind == "string" and schema.get("max_length") == NO_LENGTH:
+        return ColumnType("varchar")
     return column_type(
         kind,
-        max_length=_whole(schema, "max_length"),
-        precision=_whole(schema, "numeric_precision"),
-        scale=_whole(schema, "numeric_scale"),
+        max_length=_whole(schema, "max_length", 1),
+        precision=_whole(schema, "numeric_precision", 1),
+        scale=_whole(schema, "numeric_scale", 0),
         auto_increment=auto_increment,
     )
 
@@ -297,14 +302,17 @@ def _only(body: Mapping[str, Any], members: tuple[str, ...]) -> None:
             raise InvalidPayload(f'"{name}" is not allowed')
 
 
-def _whole(schema: Mapping[str, Any], name: str) -> int | None:
+def _whole(schema: Mapping[str, Any], name: str, least: int) -> int | None:
     value = schema.get(name)
     if value is None or value == "":
         return None
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
         raise InvalidPayload(f'"{name}" must be a number') from None
+    if number < least:
+        raise InvalidPayload(f'"{name}" must be at least {least}')
+    return number
 
 
 def _json(value: Any) -> str:

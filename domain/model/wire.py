@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from domain.model.drafts import NO_LENGTH
 from domain.model.metadata_rows import COLLECTION_META, FIELD_META, RELATION_META
 from domain.model.schema import Collection, CollectionKind, Column, Field, Model, Relation
 from domain.model.types import default_value
@@ -15,7 +16,6 @@ from domain.model.types import default_value
 Object = dict[str, Any]
 
 _SYSTEM_SCHEMA = "acta"
-_NO_LENGTH = -5
 _OPEN_TYPES = frozenset({"character varying", "bpchar"})
 
 
@@ -66,7 +66,7 @@ def column(entry: Column, owner: Field, table: Collection, home: str = "public")
     key = entry.foreign_key
     length = entry.max_length
     if length is None and entry.data_type in _OPEN_TYPES:
-        length = _NO_LENGTH
+        length = NO_LENGTH
     single = entry.primary_key and len(table.primary_key) == 1
     return {
         "name": entry.name,

@@ -47,16 +47,24 @@ async def complete_log(work: Work, collection: Collection, field: str | None = N
 async def fill_log(work: Work, collection: Collection, field: str, default: str | None) -> Any:
     """After a column was added: the one value that all rows have by its default, None for no such value.
 
-    Where each row has a value of its own, all of them are appended instead.
+    Where each row has a value of its own, all of them are appended instead; so they are where a field of the
+    name was there before, so that a mere fold of the log never takes its values for those of the new one.
     """
-    if default is None or not collection.writable:
+    if not collection.writable:
         return None
-    if any(function in default for function in _VOLATILE):
-        await _tell(work, collection, field, "item.updated")
+    values = {"collection": collection.name, "field": field}
+    row = await (await work.connection.execute(_STATEMENTS["had_field"], values)).fetchone()
+    before = row is not None and row[0]
+    if before or any(function in (default or "") for function in _VOLATILE):
+        statement = _STATEMENTS["tell_field"].format(
+            table=_table(collection), column=name(field), key=_key(collection)
+        )
+        await work.connection.execute(statement, values | work.origin({"silent": True, "cause": CAUSE}))
         return None
-    statement = _STATEMENTS["any_value"].format(
-        table=sql.Identifier(collection.schema, collection.table), column=sql.Identifier(field)
-    )
+    if default is None:
+        return None
+    plain = sql.Identifier(collection.schema, collection.table)
+    statement = _STATEMENTS["any_value"].format(table=plain, column=sql.Identifier(field))
     row = await (await work.connection.execute(statement)).fetchone()
     return row[0] if row else None
 
@@ -122,10 +130,10 @@ async def refill_converted(work: Work, collection: Collection, field: str) -> in
 
 async def _tell(work: Work, collection: Collection, field: str | None, topic: str) -> None:
     if field is None:
-        part: sql.Composable = sql.SQL("to_jsonb(t.*)")
+        part: sql.Composable = sql.SQL('to_jsonb("acta row".*)')
         columns: list[str] = list(collection.columns)
     else:
-        part = sql.SQL("jsonb_build_object({}::text, t.{})").format(literal(field), name(field))
+        part = sql.SQL('jsonb_build_object({}::text, "acta row".{})').format(literal(field), name(field))
         columns = [field]
     statement = _STATEMENTS["tell"].format(table=_table(collection), key=_key(collection), part=part)
     values = {"collection": collection.name, "topic": topic, "empty": Jsonb(dict.fromkeys(columns))}
@@ -137,13 +145,13 @@ def _table(collection: Collection) -> sql.Identifier:
 
 
 def key_text(collection: Collection) -> sql.Composable:
-    """The text of the key of ``t`` as the log has it, for statements without parameters."""
+    """The text of the key of ``"acta row"`` as the log has it, for statements without parameters."""
     return _key(collection, quoted=sql.Identifier, sign="%")
 
 
 def _key(collection: Collection, quoted: Quote = name, sign: LiteralString = "%%") -> sql.Composable:
     # The rules are those of `domain.model.keys`.
-    columns = [sql.SQL("t.{}::text").format(quoted(column)) for column in collection.primary_key]
+    columns = [sql.SQL('"acta row".{}::text').format(quoted(column)) for column in collection.primary_key]
     if len(columns) == 1:
         return columns[0]
     texts = (sql.SQL("'" + sign + "'"), sql.SQL("'" + sign + "25'"), sql.SQL("'" + sign + "2C'"))

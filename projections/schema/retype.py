@@ -70,7 +70,7 @@ def _statement(
     return _STATEMENTS[name].format(
         table=sql.Identifier(owner.schema, owner.table),
         column=sql.Identifier(column.name),
-        key=key_text(owner) if owner.primary_key else sql.SQL("t.ctid::text"),
+        key=key_text(owner) if owner.primary_key else sql.SQL('"acta row".ctid::text'),
         from_type=sql.Literal(column.sql_type),
         to_type=sql.Literal(ddl.type_name(declared).as_string(work.connection)),
         examples=sql.Literal(EXAMPLES),

@@ -252,10 +252,10 @@ async def test_refused_drops_and_system_fields(
 
 
 async def test_busy_table_is_a_clear_refusal(
-    shop: None, service: SchemaService, command: Command, rows: Rows, store: ModelStore, database_url: str
+    shop: None, service: SchemaService, command: Command, rows: Rows, store: ModelStore, prepared_url: str
 ) -> None:
     before = await everything(rows, store)
-    async with await psycopg.AsyncConnection.connect(database_url) as reader:
+    async with await psycopg.AsyncConnection.connect(prepared_url) as reader:
         await reader.execute("select count(*) from goods")
         for refused in (
             service.delete_collection(command, "goods"),
@@ -296,9 +296,9 @@ async def test_metadata_follows_a_dropped_field(
 
 
 async def test_many_collections_at_once_from_two_processes(
-    service: SchemaService, command: Command, rows: Rows, store: ModelStore, database_url: str
+    service: SchemaService, command: Command, rows: Rows, store: ModelStore, prepared_url: str
 ) -> None:
-    async with await Database.open(database_url, maximum=4) as other_database:
+    async with await Database.open(prepared_url, maximum=4) as other_database:
         other_store = await ModelStore.open(other_database)
         other = SchemaService(other_database, other_store)
         services = (service, other)
@@ -440,7 +440,7 @@ async def test_retype_tells_what_would_be_lost(
 
 
 async def test_snapshot_applied_elsewhere_is_the_same(
-    shop: None, service: SchemaService, command: Command, database_url: str, postgres_url: str
+    shop: None, service: SchemaService, command: Command
 ) -> None:
     await service.create_field(command, "directus_users", {"field": "nick", "type": "string", "meta": {}})
     await service.create_collections(command, {"collection": "folder", "schema": None, "meta": {"icon": "x"}})

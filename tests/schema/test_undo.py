@@ -162,6 +162,34 @@ async def test_a_name_used_again_does_not_mix_lives(
     await check_log(rows, "people")
 
 
+async def test_a_field_name_used_again_does_not_mix_values(
+    library: None, service: SchemaService, command: Command, rows: Rows
+) -> None:
+    await service.delete_field(command, "texts", "rank")
+    await service.create_field(command, "texts", {"field": "rank", "type": "integer", "meta": {}})
+    await check_log(rows, "texts")
+    plain = (
+        "select count(*) from (select acta.fold(payload order by seq) ->> 'rank' as rank from acta.events"
+        " where collection = 'texts' and topic like 'item.%' group by item) as folded where rank is not null"
+    )
+    assert await rows(plain) == [(0,)]
+
+
+async def test_defaults_of_new_fields_are_in_the_log(
+    library: None, service: SchemaService, command: Command, rows: Rows
+) -> None:
+    await service.rename(command, {"collection": "texts", "name": "pages"})
+    for name, kind, default in (
+        ("n", "integer", 5),
+        ("u", "uuid", "gen_random_uuid()"),
+        ("t", "timestamp", "now()"),
+    ):
+        body = {"field": name, "type": kind, "schema": {"default_value": default}, "meta": {}}
+        await service.create_field(command, "pages", body)
+    await check_log(rows, "pages")
+    assert await rows("select count(distinct u), count(distinct t), min(n) from pages") == [(200, 1, 5)]
+
+
 async def test_creations_are_undone_and_redone(
     library: None, service: SchemaService, command: Command, rows: Rows, store: ModelStore
 ) -> None:

@@ -31,13 +31,16 @@ async def newest(rows: Rows) -> int:
 
 async def all_rows(rows: Rows, table: str) -> list[Any]:
     """The rows of a table as objects."""
-    query = sql.SQL("select to_jsonb(t) from {} as t order by 1").format(sql.Identifier(table))
+    query = sql.SQL("select to_jsonb(odd_name) from {} as odd_name order by 1").format(sql.Identifier(table))
     return [row[0] for row in await rows(query)]
 
 
 async def check_log(rows: Rows, collection: str) -> None:
-    """The log tells exactly the rows that are there."""
+    """The log tells exactly the rows that are there. Rows made by SQL have to be told by a command before."""
     query = "select jsonb_strip_nulls(state) from acta.item_states_v1(%s, 9223372036854775807)"
     told = [row[0] for row in await rows(query, collection)]
-    live = sql.SQL("select jsonb_strip_nulls(to_jsonb(t)) from {} as t").format(sql.Identifier(collection))
-    assert sorted(map(str, told)) == sorted(str(row[0]) for row in await rows(live))
+    live = sql.SQL("select jsonb_strip_nulls(to_jsonb(odd_name)) from {} as odd_name").format(
+        sql.Identifier(collection)
+    )
+    there = [row[0] for row in await rows(live)]
+    assert sorted(map(str, told)) == sorted(map(str, there))
