@@ -48,7 +48,8 @@ GOAL = 0.8
 ROWS = 100_000
 TABLE = """
     create table public.articles (
-        id int primary key, title text, body text, status text, author int, views int, price numeric, at timestamptz
+        id int primary key, title text, body text, status text, author int, views int, price numeric,
+        at timestamptz
     );
     insert into public.articles
     select n, 'Title number ' || n, repeat('lorem ipsum ', 15), 'draft', n % 100, 0, 12.5, now()
@@ -62,8 +63,8 @@ WRITE = """
         where id = {id} returning *
     )
     insert into acta.events (topic, collection, item, actor, request, context, payload, meta)
-    select 'item.updated', 'articles', r.id::text, '00000000-0000-0000-0000-000000000001', gen_random_uuid(), 1,
-        jsonb_build_object('views', r.views, 'title', r.title, 'body', r.body, 'at', r.at),
+    select 'item.updated', 'articles', r.id::text, '00000000-0000-0000-0000-000000000001', gen_random_uuid(),
+        1, jsonb_build_object('views', r.views, 'title', r.title, 'body', r.body, 'at', r.at),
         '{{"fields": ["views", "title", "body"]}}'
     from r
 """

@@ -329,6 +329,31 @@ class RouteNotFound(ActaError):
         super().__init__(f"Route {path} doesn't exist.", path=path)
 
 
+class PreconditionFailed(ActaError):
+    """An ``If-Match`` that names an older version; ``fields`` are those written since."""
+
+    code, status = "PRECONDITION_FAILED", 412
+
+    def __init__(self, collection: str, item: str, fields: Sequence[str], version: int | None) -> None:
+        named = ", ".join(f'"{field}"' for field in fields) or "nothing that is known"
+        super().__init__(
+            f'Item "{item}" in collection "{collection}" has another version; written since: {named}.',
+            collection=collection,
+            item=item,
+            fields=list(fields),
+            version=version,
+        )
+
+
+class RequestInProgress(ActaError):
+    """A second request under an idempotency key whose first one is still being carried out."""
+
+    code, status = "REQUEST_IN_PROGRESS", 409
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still being carried out.")
+
+
 class UnsupportedMediaType(ActaError):
     """A body in a form that the route does not take."""
 

@@ -6,6 +6,7 @@ from projections.database import Database
 from projections.log.prepare import prepare as prepare_log
 from projections.schema.prepare import prepare as prepare_schema
 from projections.system.prepare import prepare as prepare_system
+from projections.tables.writing.prepare import prepare as prepare_writing
 
 
 async def prepare(database: Database) -> None:
@@ -13,3 +14,4 @@ async def prepare(database: Database) -> None:
     await prepare_log(database)
     await prepare_schema(database)
     await prepare_system(database)
+    await prepare_writing(database)

@@ -23,6 +23,7 @@ from projections.reading.statement import Bound, Statement
 
 MAX_PREPARED = 250
 DRAIN_SECONDS = 5.0
+_GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 _Key = tuple[int, bytes]
 
@@ -127,16 +128,18 @@ async def _answer(connection: Connection, pgconn: PGconn, seconds: float) -> PGr
         await asyncio.shield(_stop(connection, pgconn))
         raise
     result = pgconn.get_result()
+    if result is None:
+        raise driver.OperationalError("the server has sent no answer")
     while (more := pgconn.get_result()) is not None:
-        if more.status == ExecStatus.FATAL_ERROR:
+        if more.status == ExecStatus.FATAL_ERROR and result.status in _GOOD:
             # What is checked at the commit (deferred constraints) is refused after the rows have come.
             result = more
         else:
             more.clear()
-    if result is None:
-        raise driver.OperationalError("the server has sent no answer")
-    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-        raise driver.error_from_result(result, encoding="utf-8")
+    if result.status not in _GOOD:
+        error = driver.error_from_result(result, encoding="utf-8")
+        # libpq makes the result itself when the server is gone, so that there is no SQLSTATE.
+        raise error if error.sqlstate else driver.OperationalError(str(error))
     return result
 
 

@@ -7,7 +7,7 @@ that were changed behind our back. So a drop needs no copy of the data, and an u
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -149,11 +149,11 @@ def key_text(collection: Collection) -> sql.Composable:
     return _key(collection, quoted=sql.Identifier, sign="%")
 
 
-def _key(collection: Collection, quoted: Quote = name, sign: LiteralString = "%%") -> sql.Composable:
+def _key(collection: Collection, quoted: Quote = name, sign: str = "%%") -> sql.Composable:
     # The rules are those of `domain.model.keys`.
     columns = [sql.SQL('"acta row".{}::text').format(quoted(column)) for column in collection.primary_key]
     if len(columns) == 1:
         return columns[0]
-    texts = (sql.SQL("'" + sign + "'"), sql.SQL("'" + sign + "25'"), sql.SQL("'" + sign + "2C'"))
+    texts = (literal(sign), literal(f"{sign}25"), literal(f"{sign}2C"))
     parts = [sql.SQL("replace(replace({}, {}, {}), ',', {})").format(column, *texts) for column in columns]
     return sql.SQL("concat_ws(',', {})").format(sql.SQL(", ").join(parts))

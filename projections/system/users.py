@@ -25,7 +25,9 @@ USERS = "directus_users"
 class UserLog:
     """Appends what happens to users' sessions."""
 
-    def __init__(self, database: Database, models: ModelStore, writer: ItemWriter, contexts: Contexts) -> None:
+    def __init__(
+        self, database: Database, models: ModelStore, writer: ItemWriter, contexts: Contexts
+    ) -> None:
         self._database = database
         self._models = models
         self._writer = writer
@@ -44,7 +46,9 @@ class UserLog:
         """Remember that a user was here now."""
         command = Command(caller, ADMINISTRATOR, request, None).noting(silent=True)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        await self._writer.update(command, self._models.current, USERS, [str(caller.user)], {"last_access": now})
+        await self._writer.update(
+            command, self._models.current, USERS, [str(caller.user)], {"last_access": now}
+        )
 
     async def _append(self, kind: type[Event], caller: Caller, request: UUID) -> None:
         event = kind(

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -26,11 +26,12 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_snapshot.jso
 def test_names_of_constraints() -> None:
     assert constraint_name("Book.s-x", "Author", "foreign") == "book_s_x_author_foreign"
     assert constraint_name("a", "b", "unique") == "a_b_unique"
-    for kind, limit in (("unique", 63), ("index", 63), ("foreign", 60)):
-        long = constraint_name("t" * 40, "ü" * 30, kind)  # type: ignore[arg-type]  (the loop's texts are kinds)
+    limits: dict[Literal["unique", "index", "foreign"], int] = {"unique": 63, "index": 63, "foreign": 60}
+    for kind, limit in limits.items():
+        long = constraint_name("t" * 40, "ü" * 30, kind)
         assert len(long.encode()) <= limit
         assert long.endswith(f"_{kind}")
-        assert long != constraint_name("t" * 40, "ü" * 29 + "u", kind)  # type: ignore[arg-type]
+        assert long != constraint_name("t" * 40, "ü" * 29 + "u", kind)
 
 
 @pytest.mark.parametrize("name", [None, "", 5, "directus_x", "a/b", "ü" * 32])
@@ -141,7 +142,7 @@ def test_the_format_of_differences() -> None:
 
 
 def test_differences_of_snapshots() -> None:
-    nothing = {"collections": [], "fields": [], "systemFields": [], "relations": []}
+    nothing: dict[str, Any] = {"collections": [], "fields": [], "systemFields": [], "relations": []}
     assert is_empty(diff_snapshots(REFERENCE, REFERENCE))
     made = diff_snapshots({**nothing, "systemFields": REFERENCE["systemFields"]}, REFERENCE)
     assert {part: len(made[part]) for part in made} == {

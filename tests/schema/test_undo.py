@@ -1,6 +1,7 @@
 """Whatever a schema command did is taken back from the log, data included."""
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -270,10 +271,11 @@ async def test_undo_of_100_000_rows(
         "select count(*), sum(rank), sum(author), sum((data ->> 'n')::int), count(distinct title) from texts"
     )
     before = await rows(total)
-    for name, drop in (
+    drops: list[tuple[str, Callable[[], Awaitable[object]]]] = [
         ("field", lambda: service.delete_field(command, "texts", "rank")),
         ("collection", lambda: service.delete_collection(command, "texts")),
-    ):
+    ]
+    for name, drop in drops:
         began = time.perf_counter()
         await drop()
         dropped = time.perf_counter()

@@ -52,6 +52,11 @@ def library() -> World:
     )
     world.collection("directus_users", {"id": "uuid", "email": "string", "country": "integer"})
     world.collection("directus_roles", {"id": "uuid", "name": "string"})
+    _relate(world)
+    return world
+
+
+def _relate(world: World) -> None:
     world.m2o("directus_users", "country", "countries")
     world.m2o("authors", "country", "countries", "authors")
     world.m2o("books", "author", "authors", "books", sort_field="sort")
@@ -60,7 +65,6 @@ def library() -> World:
     world.m2o("books_tags", "tag", "tags", "books", junction_field="book")
     world.m2o("sections", "book", "books", "sections", sort_field="sort", junction_field="item")
     world.m2a("sections", "item", "collection", ["headings", "pictures"])
-    return world
 
 
 PICTURE = "aaaaaaaa-0000-4000-8000-000000000001"

@@ -126,7 +126,8 @@ class Bench:
                     FROM acta.events WHERE collection = '{name}' GROUP BY item
                 ), kept AS (SELECT * FROM folded WHERE last <> 'item.deleted'),
                 live AS (
-                    SELECT {key} AS item, to_jsonb(row.*) AS state FROM "{shape.schema}"."{shape.table}" AS row
+                    SELECT {key} AS item, to_jsonb(row.*) AS state
+                    FROM "{shape.schema}"."{shape.table}" AS row
                 )
                 SELECT '{name}', item, kept.state, live.state FROM kept FULL JOIN live USING (item)
                 WHERE kept.state IS DISTINCT FROM live.state

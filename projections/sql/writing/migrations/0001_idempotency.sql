@@ -1,0 +1,14 @@
+-- Requests that carried an Idempotency-Key, and what was answered; forgotten after a day.
+
+create table acta.idempotency (
+    actor text not null,
+    key text not null,
+    fingerprint bytea not null,
+    request uuid not null,
+    at timestamptz not null default now(),
+    status int,
+    body bytea,
+    primary key (actor, key)
+);
+comment on table acta.idempotency is 'Answers to requests that may be sent again under the same key';
+create index idempotency_at on acta.idempotency (at);
