@@ -115,3 +115,8 @@ def test_what_is_no_event_is_an_error(state: bytes) -> None:
 def test_originators(collection: str, item: str | None, text: str) -> None:
     assert join_originator(collection, item) == text
     assert split_originator(text) == (collection, item)
+
+
+def test_every_event_is_described() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "log.md").read_text()
+    assert [topic for topic in EVENTS if f"`{topic}`" not in text] == []
