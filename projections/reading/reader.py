@@ -27,6 +27,7 @@ from projections.reading.channel import fetch
 from projections.reading.compiler import compile_plan
 from projections.reading.exporting import copy_csv, flat_columns, stream
 from projections.reading.refusals import refusal
+from projections.reading.shapes import Shapes
 from projections.reading.statement import Statement, envelope
 
 _Part = TypeVar("_Part")
@@ -46,6 +47,7 @@ class Reader:
         self._database = database
         self._limits = limits
         self._plans: OrderedDict[tuple[Any, ...], Statement] = OrderedDict()
+        self._shapes = Shapes()
 
     @property
     def limits(self) -> QueryLimits:
@@ -108,7 +110,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return plan_keys(model, rights, caller, collection, keys, query, self._limits)
 
-        statement = compile_plan(plan(self._query(raw)), model.version)
+        statement = self._shapes.statement(plan(self._query(raw)), model.version)
         return await self._run(statement, caller, connection) or EMPTY_LIST
 
     async def singleton(
@@ -177,11 +179,11 @@ class Reader:
     ) -> Statement:
         """The statement of a request, from the cache where its query is text."""
         if not isinstance(raw, str) or len(raw) > LONGEST_CACHED_TEXT:
-            return compile_plan(plan(self._query(raw)), model.version)
+            return self._shapes.statement(plan(self._query(raw)), model.version)
         key = (*place, raw)
         statement = self._plans.get(key)
         if statement is None:
-            statement = compile_plan(plan(self._query(raw)), model.version)
+            statement = self._shapes.statement(plan(self._query(raw)), model.version)
             self._plans[key] = statement
             if len(self._plans) > CACHED_PLANS:
                 self._plans.popitem(last=False)

@@ -18,12 +18,15 @@ from domain.access.caller import Caller
 from domain.access.rights import ADMINISTRATOR, Rights, Rule
 from domain.query.limits import QueryLimits
 from domain.query.parse import parse_query
+from domain.query.plan import ReadPlan
 from domain.query.planner import plan_item, plan_list
 from domain.query.text import parse_text
 from projections.database import Database
 from projections.reading import channel
+from projections.reading import shapes as shapes_module
 from projections.reading.compiler import compile_plan
 from projections.reading.reader import Reader
+from projections.reading.shapes import Shapes
 from projections.reading.statement import Statement
 from tests.support.press import press, print_press
 
@@ -76,12 +79,16 @@ SHAPES: dict[str, tuple[str, Rights]] = {
 }
 
 
-def compiled(text: str, rights: Rights) -> Statement:
+def planned(text: str, rights: Rights) -> ReadPlan:
     place, _, raw = text.partition("?")
     collection, _, key = place.partition("/")
     plan = plan_item if key else plan_list
     query = parse_query(parse_text(raw), LIMITS)
-    return compile_plan(plan(press().model(), rights, Caller(), collection, query, LIMITS), 1)
+    return plan(press().model(), rights, Caller(), collection, query, LIMITS)
+
+
+def compiled(text: str, rights: Rights) -> Statement:
+    return compile_plan(planned(text, rights), 1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -103,6 +110,34 @@ def test_operands_are_no_part_of_the_text() -> None:
     second = compiled("articles?filter[title]=b&filter[id][_in]=4", ADMINISTRATOR)
     assert first.text == second.text
     assert first.fixed == (b"a", b'{"1","2","3"}')
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_shape_gives_the_same_statement(shape: str) -> None:
+    shapes = Shapes()
+    for _ in range(2):
+        assert shapes.statement(planned(*SHAPES[shape]), 1) == compiled(*SHAPES[shape])
+
+
+def test_a_shape_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[ReadPlan] = []
+
+    def counted(plan: ReadPlan, version: int) -> Statement:
+        written.append(plan)
+        return compile_plan(plan, version)
+
+    monkeypatch.setattr(shapes_module, "compile_plan", counted)
+    shapes = Shapes()
+    queries = [
+        f"articles?filter[title]={title}&filter[id][_in]={ids}&deep[comments][_filter][body]={title}"
+        f"&fields=id,comments.id&search={title}"
+        for title, ids in (("a", "1,2"), ("b", "3"), ("a", "1"))
+    ]
+    for query in queries:
+        assert shapes.statement(planned(query, RESTRICTED), 1) == compiled(query, RESTRICTED)
+    assert len(written) == 1
+    shapes.statement(planned(queries[0], RESTRICTED), 2)
+    assert len(written) == 2
 
 
 @pytest.fixture(scope="module")
