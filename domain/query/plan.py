@@ -70,12 +70,14 @@ class Row:
 class Link:
     """How a row finds its related rows: pairs of (here, there) that are equal, and a condition on here.
 
-    ``enforced`` tells that a constraint guarantees the row there whenever the single pair's value is set.
+    ``enforced`` tells that a constraint guarantees the row there whenever the single pair's value is set;
+    ``owned`` that one guarantees the row here to all that name it there.
     """
 
     pairs: tuple[tuple[Expression, Expression], ...]
     when: Predicate | None = None
     enforced: bool = False
+    owned: bool = False
 
 
 # -- expressions -------------------------------------------------------------------------------------------

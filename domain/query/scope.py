@@ -191,7 +191,10 @@ class Scope:
         here_name = (
             foreign.column if foreign and foreign.column in collection.columns else collection.primary_key[0]
         )
-        link = Link((paired(self.ref(row, collection, here_name), self.ref(there, child, foreign_key)),))
+        link = Link(
+            (paired(self.ref(row, collection, here_name), self.ref(there, child, foreign_key)),),
+            owned=foreign is not None,
+        )
         return Hop(child, there, link, many=True, name=name)
 
     def to_any(self, row: Row, collection: Collection, side: Side, target: Collection, name: str) -> Hop:

@@ -16,7 +16,7 @@ from domain.errors import ActaError
 from domain.items.shape import Shape
 from domain.query.limits import QueryLimits
 from domain.query.parse import parse_query
-from domain.query.plan import Groups, Operand, Row
+from domain.query.plan import Groups, Level, Operand, Row, ToMany
 from domain.query.planner import plan_item
 from domain.query.query import Parameters, Query
 from domain.query.text import parse_text
@@ -33,12 +33,13 @@ class Echo:
     """The query of the answer, to stand in the statement that writes; equal for equal requests."""
 
     raw: str
+    new: bool
     query: sql.Composable
     operands: tuple[Operand, ...]
 
     def __eq__(self, other: object) -> bool:
-        """By the request's text alone."""
-        return isinstance(other, Echo) and other.raw == self.raw
+        """By the request's text and kind alone."""
+        return isinstance(other, Echo) and other.raw == self.raw and other.new == self.new
 
     def __hash__(self) -> int:
         """By the request's text alone."""
@@ -62,7 +63,9 @@ class _OnWritten(Slotted):
         return super().table(row)
 
 
-def echo_of(shape: Shape, command: Command, raw: str, limits: QueryLimits) -> Echo | None:
+def echo_of(
+    shape: Shape, command: Command, raw: str, limits: QueryLimits, *, new: bool = False
+) -> Echo | None:
     """The answer's query for a request, None where the item has to be read afterwards."""
     if not command.rights.admin or shape.collection.triggers or len(raw) > _LONGEST:
         return None
@@ -77,11 +80,21 @@ def echo_of(shape: Shape, command: Command, raw: str, limits: QueryLimits) -> Ec
     if isinstance(plan.answer, Groups):
         return None
     expressions = _OnWritten(plan.page.row)
-    made = compile_item(replace(plan, page=replace(plan.page, where=None)), expressions)
+    answer = _without_owned(plan.answer) if new else plan.answer
+    made = compile_item(replace(plan, page=replace(plan.page, where=None), answer=answer), expressions)
     text = made.as_bytes(None).decode()
     if expressions.same_table:
         return None
-    return Echo(raw, sql.SQL(text), tuple(expressions.noted))
+    return Echo(raw, new, sql.SQL(text), tuple(expressions.noted))
+
+
+def _without_owned(level: Level) -> Level:
+    """The answer for a row that was not there before: no row can name it yet where a constraint says so."""
+    outputs = tuple(
+        (output, replace(node, limit=0) if isinstance(node, ToMany) and node.link.owned else node)
+        for output, node in level.outputs
+    )
+    return replace(level, outputs=outputs)
 
 
 def _about_the_answer_only(query: Query) -> bool:

@@ -27,17 +27,18 @@ class Table:
 
     shape: Shape
     statements: Statements
-    _echoes: dict[str, Echo | None] = field(default_factory=dict)
+    _echoes: dict[tuple[str, bool], Echo | None] = field(default_factory=dict)
 
-    def echo(self, command: Command, raw: str, limits: QueryLimits) -> Echo | None:
-        """The answer that a write can make itself, None where it has to be read afterwards."""
+    def echo(self, command: Command, raw: str, limits: QueryLimits, *, new: bool) -> Echo | None:
+        """The answer that a write, of a new row or not, can make itself; None where it has to be read."""
         if not command.rights.admin:
             return None
-        if raw not in self._echoes:
+        key = (raw, new)
+        if key not in self._echoes:
             if len(self._echoes) >= _ECHOES:
                 self._echoes.pop(next(iter(self._echoes)))
-            self._echoes[raw] = echo_of(self.shape, command, raw, limits)
-        return self._echoes[raw]
+            self._echoes[key] = echo_of(self.shape, command, raw, limits, new=new)
+        return self._echoes[key]
 
     @property
     def guard(self) -> Guard | None:

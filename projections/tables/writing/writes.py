@@ -84,7 +84,7 @@ class Writes:
         if not command.rights.admin and is_nested(shape, given):
             return One((await self._create_tree(command, table, [payload], connection))[0])
         row = new_row(shape, command, given, (await hashes_of(shape, [given]))[0])
-        echo = None if raw is None else table.echo(command, raw, self.limits)
+        echo = None if raw is None else table.echo(command, raw, self.limits, new=True)
         async with single(self.database, connection) as own:
             return await flat.create_one(own, command, table, row, payload, echo)
 
@@ -141,7 +141,7 @@ class Writes:
             return One(keys[0]) if keys else None
         row = changed_row(shape, command, given, (await hashes_of(shape, [given]))[0])
         condition = update_condition(shape, command, list(payload))
-        echo = None if raw is None else table.echo(command, raw, self.limits)
+        echo = None if raw is None else table.echo(command, raw, self.limits, new=False)
         async with single(self.database, connection) as own:
             found = await flat.update_one(own, command, table, parts, row, payload, condition, echo)
         if not found:
