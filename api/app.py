@@ -22,6 +22,7 @@ from api.middleware.errors import errors
 from api.middleware.headers import headers
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
+from api.realtime import routes as realtime
 from api.rest import (
     collections,
     fields,
@@ -65,6 +66,7 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[keys.SETTINGS] = settings
     app.cleanup_ctx.append(_services)
+    realtime.set_up(app)
     for room in ROOMS:
         app.router.add_routes(room.routes())
     return app

@@ -65,6 +65,7 @@ def _unlimited(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+SocketAuth = Literal["public", "handshake", "strict"]
 SameSite = Literal["lax", "strict", "none"]
 Limit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_unlimited)]
 
@@ -149,6 +150,30 @@ class LogSettings(_Group):
     requests: bool = Field(False, alias="LOG_REQUESTS")
 
 
+class RealtimeSettings(_Group):
+    """WebSockets; times in seconds, limits None for none."""
+
+    enabled: bool = Field(False, alias="WEBSOCKETS_ENABLED")
+    rest_enabled: bool = Field(True, alias="WEBSOCKETS_REST_ENABLED")
+    rest_path: str = Field("/websocket", alias="WEBSOCKETS_REST_PATH", pattern="^/.")
+    rest_auth: SocketAuth = Field("handshake", alias="WEBSOCKETS_REST_AUTH")
+    rest_auth_timeout: float = Field(10, alias="WEBSOCKETS_REST_AUTH_TIMEOUT", gt=0)
+    rest_limit: Limit = Field(None, alias="WEBSOCKETS_REST_CONN_LIMIT")
+    graphql_enabled: bool = Field(True, alias="WEBSOCKETS_GRAPHQL_ENABLED")
+    graphql_path: str = Field("/graphql", alias="WEBSOCKETS_GRAPHQL_PATH", pattern="^/.")
+    graphql_auth: SocketAuth = Field("handshake", alias="WEBSOCKETS_GRAPHQL_AUTH")
+    graphql_auth_timeout: float = Field(10, alias="WEBSOCKETS_GRAPHQL_AUTH_TIMEOUT", gt=0)
+    graphql_limit: Limit = Field(None, alias="WEBSOCKETS_GRAPHQL_CONN_LIMIT")
+    logs_enabled: bool = Field(True, alias="WEBSOCKETS_LOGS_ENABLED")
+    logs_path: str = Field("/websocket/logs", alias="WEBSOCKETS_LOGS_PATH", pattern="^/.")
+    logs_level: Literal["trace", "debug", "info", "warn", "error", "fatal"] = Field(
+        "info", alias="WEBSOCKETS_LOGS_LEVEL"
+    )
+    logs_limit: Limit = Field(None, alias="WEBSOCKETS_LOGS_CONN_LIMIT")
+    heartbeat_enabled: bool = Field(True, alias="WEBSOCKETS_HEARTBEAT_ENABLED")
+    heartbeat_period: float = Field(30, alias="WEBSOCKETS_HEARTBEAT_PERIOD", gt=0)
+
+
 class KafkaSettings(_Group):
     """Where events are published to; nothing is when `bootstrap_servers` is empty."""
 
@@ -193,6 +218,7 @@ class Settings(_Group):
     query: QuerySettings = QuerySettings()
     auth: AuthSettings = AuthSettings()
     log: LogSettings = LogSettings()
+    realtime: RealtimeSettings = RealtimeSettings()
     kafka: KafkaSettings = KafkaSettings()
     storage: StorageSettings = StorageSettings()
 

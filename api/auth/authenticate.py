@@ -67,7 +67,10 @@ class Authenticator:
             InvalidPayload, InvalidCredentials, InvalidToken, TokenExpired
         """
         token, _ = token_of(request, self._cookie)
-        origin = origin_of(request, self._trust_proxy)
+        return await self.of_token(token, origin_of(request, self._trust_proxy))
+
+    async def of_token(self, token: str | None, origin: Origin) -> Identity:
+        """The identity behind a token, or of anonymous callers. Raises as :meth:`identify`."""
         model = self._models.current
         version = (self.rights.version, model.version)
         if version != self._version:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from api.auth.cookies import set_cookie
 from api.auth.credentials import token_of
-from api.keys import AUTHENTICATOR, CONTEXT, MODELS, REQUEST_ID, SETTINGS, Context
+from api.keys import AUTHENTICATOR, CONTEXT, MODELS, REQUEST_ID, SETTINGS, SOCKET_PATHS, Context
 from api.responses import failure
 from domain.errors import InvalidCredentials, InvalidToken
 
+UPGRADE = hdrs.UPGRADE
 OPEN_PATHS = frozenset({"/server/ping", "/", "/robots.txt"})
 
 
 @web.middleware
 async def caller(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find the caller and his rights, and fix the model this request works on."""
-    if request.path in OPEN_PATHS:
-        return await handler(request)
     app = request.app
+    if request.path in OPEN_PATHS or (request.path in app[SOCKET_PATHS] and UPGRADE in request.headers):
+        return await handler(request)
     try:
         identity = await app[AUTHENTICATOR].identify(request)
     except (InvalidCredentials, InvalidToken) as error:

@@ -10,10 +10,12 @@ import orjson
 from aiohttp import web
 
 from api.keys import CONTEXT, DATABASE, ITEMS, MODELS, REQUEST_ID, SETTINGS, Context
+from api.realtime.logs import allowed
 from api.responses import data, empty, raw_json
 from domain.access.caller import SYSTEM
 from domain.access.rights import ADMINISTRATOR
 from domain.errors import ServiceUnavailable
+from domain.settings import RealtimeSettings
 
 VERSION = "11.17.4"
 THRESHOLD_MS = 150
@@ -55,10 +57,26 @@ async def info(request: web.Request) -> web.Response:
             "rateLimitGlobal": False,
             "extensions": {"limit": None},
             "queryLimit": {"default": limits.limit_default, "max": limits.limit_max or -1},
-            "websocket": False,
+            "websocket": _sockets(request.app[SETTINGS].realtime, context.rights.admin),
             "version": VERSION,
         }
     return data(answer)
+
+
+def _sockets(settings: RealtimeSettings, admin: bool) -> dict[str, Any] | bool:
+    """What `/server/info` tells of the sockets; the log levels to administrators only."""
+    if not settings.enabled:
+        return False
+    rest = {"authentication": settings.rest_auth, "path": settings.rest_path}
+    graphql = {"authentication": settings.graphql_auth, "path": settings.graphql_path}
+    levels = {"allowedLogLevels": allowed(settings.logs_level)}
+    return {
+        "rest": settings.rest_enabled and rest,
+        "graphql": settings.graphql_enabled and graphql,
+        "heartbeat": settings.heartbeat_enabled and settings.heartbeat_period,
+        "collaborativeEditing": False,
+        **({"logs": settings.logs_enabled and levels} if admin else {}),
+    }
 
 
 async def health(request: web.Request) -> web.Response:

@@ -17,9 +17,11 @@ from projections.reading.statement import Shape, Statement, statement
 CURSOR = name("#c")
 
 
-def compile_plan(plan: ReadPlan, version: int, *, streamed: bool = False) -> Statement:
+def compile_plan(
+    plan: ReadPlan, version: int, *, streamed: bool = False, expressions: Expressions | None = None
+) -> Statement:
     """The statement of a plan. ``streamed`` answers keep one row per item, whatever else is asked for."""
-    return _Compiler(plan).compile(version, streamed)
+    return _Compiler(plan, expressions).compile(version, streamed)
 
 
 def compile_item(plan: ReadPlan, expressions: Expressions) -> Piece:

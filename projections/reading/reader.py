@@ -25,6 +25,7 @@ from domain.query.text import parse_text
 from projections.database import Connection, Database
 from projections.reading.channel import fetch
 from projections.reading.compiler import compile_plan
+from projections.reading.departed import departed
 from projections.reading.exporting import copy_csv, flat_columns, stream
 from projections.reading.refusals import refusal
 from projections.reading.shapes import Shapes
@@ -112,6 +113,22 @@ class Reader:
 
         statement = self._shapes.statement(plan(self._query(raw)), model.version)
         return await self._run(statement, caller, connection) or EMPTY_LIST
+
+    async def departed(
+        self,
+        model: Model,
+        rights: Rights,
+        caller: Caller,
+        collection: str,
+        states: Sequence[Mapping[str, Any]],
+        raw: Raw = "",
+    ) -> bytes:
+        """The list envelope of items that are gone, made of their last states, as far as the caller might
+        have seen them."""
+        if not states:
+            return EMPTY_LIST
+        plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
+        return await self._run(departed(plan, states, model.version), caller, None) or EMPTY_LIST
 
     async def singleton(
         self,

@@ -1,0 +1,109 @@
+"""Events of the log as what subscribers are told: which items of a collection, and what became of them.
+
+Creations come one by one, updates and deletions together for each command, in the order of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from domain.events import (
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionUpdated,
+    FieldCreated,
+    FieldDeleted,
+    FieldUpdated,
+    ItemCreated,
+    ItemDeleted,
+    ItemObserved,
+    ItemUpdated,
+    RelationCreated,
+    RelationDeleted,
+    RelationUpdated,
+)
+from domain.log.record import Record
+
+Action = Literal["create", "update", "delete"]
+
+_ITEMS: Mapping[str, Action] = MappingProxyType(
+    {ItemCreated.TOPIC: "create", ItemUpdated.TOPIC: "update", ItemDeleted.TOPIC: "delete"}
+)
+_MODEL: Mapping[str, tuple[str, Action]] = MappingProxyType(
+    {
+        CollectionCreated.TOPIC: ("directus_collections", "create"),
+        CollectionUpdated.TOPIC: ("directus_collections", "update"),
+        CollectionDeleted.TOPIC: ("directus_collections", "delete"),
+        FieldCreated.TOPIC: ("directus_fields", "create"),
+        FieldUpdated.TOPIC: ("directus_fields", "update"),
+        FieldDeleted.TOPIC: ("directus_fields", "delete"),
+        RelationCreated.TOPIC: ("directus_relations", "create"),
+        RelationUpdated.TOPIC: ("directus_relations", "update"),
+        RelationDeleted.TOPIC: ("directus_relations", "delete"),
+    }
+)
+
+
+@dataclass(slots=True)
+class Change:
+    """What became of some items of a collection.
+
+    Attributes:
+        keys: Of the items, as texts; of model objects ``collection`` or ``collection.field``.
+        seqs: Of a deletion, the number of each key's event: its last state lies before.
+        position: Of the last event in it.
+    """
+
+    action: Action
+    collection: str
+    keys: list[str] = field(default_factory=list)
+    seqs: list[int] = field(default_factory=list)
+    position: int = 0
+
+    def add(self, key: str, record: Record) -> None:
+        """One more item."""
+        if key not in self.keys:
+            self.keys.append(key)
+            self.seqs.append(record.seq)
+        self.position = record.position
+
+
+def changes(records: Iterable[Record]) -> list[Change]:
+    """The changes in a piece of the log; what is not for anyone's eyes is left out."""
+    found: list[Change] = []
+    together: dict[tuple[object, str, Action], Change] = {}
+    for record in records:
+        if record.meta is not None and record.meta.get("silent"):
+            continue
+        place = _place(record)
+        if place is None:
+            continue
+        collection, action, key = place
+        by = (record.request, collection, action)
+        change = None if action == "create" or record.request is None else together.get(by)
+        if change is None:
+            change = together[by] = Change(action, collection)
+            found.append(change)
+        change.add(key, record)
+    return found
+
+
+def _place(record: Record) -> tuple[str, Action, str] | None:
+    if record.collection is None:
+        return None
+    if record.topic in _MODEL:
+        collection, model_action = _MODEL[record.topic]
+        parts = (
+            (record.collection, record.item) if collection != "directus_collections" else (record.collection,)
+        )
+        return collection, model_action, ".".join(part for part in parts if part)
+    if record.item is None:
+        return None
+    if record.topic == ItemObserved.TOPIC:
+        told = (record.meta or {}).get("action", "update")
+        return (record.collection, told, record.item) if told in _ITEMS.values() else None
+    action = _ITEMS.get(record.topic)
+    return None if action is None else (record.collection, action, record.item)

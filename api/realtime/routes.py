@@ -1,0 +1,158 @@
+"""The sockets' paths: whether an upgrade is taken at all, and by whom."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from weakref import WeakSet
+
+from aiohttp import web
+
+from api import keys
+from api.auth.credentials import origin_of
+from api.realtime.connection import Connection, Services
+from api.realtime.hub import Hub
+from api.realtime.logs import Tap, stream
+from api.realtime.outbox import Outbox
+from api.realtime.views import Views
+from api.realtime.visitor import AuthFailed, Mode, Visitor
+from domain.settings import RealtimeSettings
+
+HUB = web.AppKey("hub", Hub)
+SERVICES = web.AppKey("realtime", Services)
+SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("sockets")
+LOGS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("log sockets")
+TAP = web.AppKey("tap", Tap)
+
+
+def is_upgrade(request: web.Request) -> bool:
+    """Whether a request asks for a WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+async def json_socket(request: web.Request) -> web.StreamResponse:
+    """The socket of JSON messages."""
+    app = request.app
+    settings = app[keys.SETTINGS].realtime
+    visitor = await admitted(request, settings.rest_auth, app[SOCKETS], settings.rest_limit)
+    response = web.WebSocketResponse(autoping=True, max_msg_size=app[keys.SETTINGS].server.max_payload_size)
+    await response.prepare(request)
+    app[SOCKETS].add(response)
+    await Connection(app[SERVICES], response, visitor).run()
+    return response
+
+
+async def log_socket(request: web.Request) -> web.StreamResponse:
+    """The socket of log lines, for administrators."""
+    app = request.app
+    settings = app[keys.SETTINGS].realtime
+    visitor = await admitted(request, "strict", app[LOGS], settings.logs_limit)
+    if not (await visitor.context()).rights.admin:
+        raise web.HTTPUnauthorized
+    response = web.WebSocketResponse()
+    await response.prepare(request)
+    app[LOGS].add(response)
+    outbox = Outbox(response)
+    writer = asyncio.create_task(outbox.drain())
+    try:
+        await stream(response, outbox, app[TAP], settings.logs_level)
+    finally:
+        writer.cancel()
+    return response
+
+
+async def admitted(
+    request: web.Request, mode: Mode, others: WeakSet[web.WebSocketResponse], limit: int | None
+) -> Visitor:
+    """Who wants to upgrade, signed in when a token comes along.
+
+    Raises:
+        HTTPNotFound: for requests that don't want a socket.
+        HTTPForbidden: when there are enough of them.
+        HTTPUnauthorized: for a bad token, and for none where one is needed.
+    """
+    if not is_upgrade(request):
+        raise web.HTTPNotFound
+    if limit is not None and len(others) >= limit:
+        raise web.HTTPForbidden
+    app = request.app
+    settings = app[keys.SETTINGS].auth
+    visitor = Visitor(
+        app[keys.AUTHENTICATOR],
+        app[keys.LOGIN],
+        app[keys.MODELS],
+        mode,
+        origin_of(request, settings.trust_proxy),
+    )
+    # An Authorization header does not count here.
+    token = request.query.get("access_token") or request.cookies.get(settings.session_cookie_name)
+    if token:
+        try:
+            await visitor.enter(token)
+        except AuthFailed:
+            raise web.HTTPUnauthorized from None
+    elif mode == "strict":
+        raise web.HTTPUnauthorized
+    return visitor
+
+
+def routes(settings: RealtimeSettings) -> list[web.RouteDef]:
+    """The routes of the sockets that are switched on."""
+    found = []
+    if settings.enabled and settings.rest_enabled:
+        found.append(web.get(settings.rest_path, json_socket))
+    if settings.enabled and settings.logs_enabled:
+        found.append(web.get(settings.logs_path, log_socket))
+    return found
+
+
+def socket_paths(settings: RealtimeSettings) -> frozenset[str]:
+    """The paths where an upgrade finds its caller by itself."""
+    if not settings.enabled:
+        return frozenset()
+    switched = {
+        settings.rest_path: settings.rest_enabled,
+        settings.logs_path: settings.logs_enabled,
+        settings.graphql_path: settings.graphql_enabled,
+    }
+    return frozenset(path for path, on in switched.items() if on)
+
+
+async def realtime(app: web.Application) -> AsyncIterator[None]:
+    """The hub of the process, while the application runs; needs the other services."""
+    settings = app[keys.SETTINGS].realtime
+    hub = Hub(app[keys.DATABASE])
+    views = Views(app[keys.DATABASE], app[keys.READER])
+    period = settings.heartbeat_period if settings.heartbeat_enabled else None
+    app[HUB] = hub
+    app[SERVICES] = Services(
+        hub, views, app[keys.ITEMS], settings.rest_auth, settings.rest_auth_timeout, period
+    )
+    tap = app[TAP]
+    logging.getLogger().addHandler(tap)
+    running = asyncio.create_task(hub.run())
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(tap)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def close_sockets(app: web.Application) -> None:
+    """Before the server stops: no client is waited for."""
+    open_sockets = [*app[SOCKETS], *app[LOGS]]
+    await asyncio.gather(*(socket.close() for socket in open_sockets), return_exceptions=True)
+
+
+def set_up(app: web.Application) -> None:
+    """Make an application speak over sockets, as its settings say; after its other services."""
+    settings = app[keys.SETTINGS].realtime
+    app[keys.SOCKET_PATHS] = socket_paths(settings)
+    if not settings.enabled:
+        return
+    app[SOCKETS], app[LOGS], app[TAP] = WeakSet(), WeakSet(), Tap()
+    app.router.add_routes(routes(settings))
+    app.cleanup_ctx.append(realtime)
+    app.on_shutdown.append(close_sockets)
