@@ -10,6 +10,7 @@ import typer
 from cli.commands.adopt import adopt
 from cli.commands.log import log
 from cli.commands.rebuild import rebuild
+from cli.commands.restore import restore
 from cli.commands.schema import schema
 from cli.commands.serve import serve
 from cli.commands.settings import settings
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(rebuild)
+app.command()(restore)
 app.command()(verify)
 app.command()(log)
 app.command()(worker)

@@ -5,6 +5,7 @@ the URL of a database whose user may create databases. The embedded one ends wit
 one.
 """
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -16,9 +17,12 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from cli.postgres.place import installed_programs
 from cli.postgres.server import SUPERUSER, running
+from projections.database import Database
+from projections.prepare import prepare
 
 WITHOUT_DURABILITY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=4GB")
 _numbers = itertools.count(1)
@@ -62,3 +66,34 @@ def database_url(postgres_url: str, _postgres_admin: psycopg.Connection) -> Iter
         yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
     finally:
         _postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@pytest.fixture(scope="session")
+def _prepared(postgres_url: str) -> Iterator[str]:
+    """A prepared database to copy, since preparing takes longer than most tests here."""
+    name = f"acta_prepared_{os.getpid()}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        try:
+            asyncio.run(_prepare(make_conninfo(postgres_url, dbname=name)))
+            yield name
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+async def _prepare(url: str) -> None:
+    async with await Database.open(url) as opened:
+        await prepare(opened)
+
+
+@pytest.fixture
+def prepared_url(postgres_url: str, _prepared: str) -> Iterator[str]:
+    """The URL of a copy of the prepared database."""
+    name = f"acta_copy_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(_prepared)))
+        try:
+            yield make_conninfo(postgres_url, dbname=name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -46,6 +46,16 @@ async def ensure_partitions(connection: Connection, ahead: int = AHEAD_EVENTS) -
     return len(missing)
 
 
+async def ensure_ranges(connection: Connection, upto: int) -> None:
+    """Create the partitions of all events up to a seq, for a log that comes from elsewhere."""
+    await migrations.begin(connection)
+    row = await (await connection.execute(SQL["partitions"])).fetchone()
+    existing = set(row[0]) if row is not None else set()
+    for number in range(1, upto // PARTITION_EVENTS + 2):
+        if number not in existing:
+            await _create_partition(connection, number)
+
+
 async def extend(database: Database, ahead: int = AHEAD_EVENTS) -> int:
     """`ensure_partitions` in a transaction of its own."""
     async with database.transaction() as connection:

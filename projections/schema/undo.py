@@ -73,11 +73,16 @@ async def undo(work: Work, seq: int) -> list[dict[str, Any]]:
     if not any(event.topic in _OPPOSITES for event in told):
         raise InvalidPayload(f"Event {seq} is no part of a change of the schema")
     for event in told:
-        opposite = _OPPOSITES.get(event.topic, _row)
-        await opposite(work, event)
+        await take_back(work, event)
     return [
         {"event": one.seq, "topic": one.topic, "collection": one.collection, "item": one.item} for one in told
     ]
+
+
+async def take_back(work: Work, event: Told) -> None:
+    """Meet one event by its opposite; those behind it have to be met before."""
+    opposite = _OPPOSITES.get(event.topic, _row)
+    await opposite(work, event)
 
 
 async def _row(work: Work, event: Told) -> None:

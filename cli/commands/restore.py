@@ -1,0 +1,177 @@
+"""`acta restore`: an earlier state, in place by events, or in a schema or database of its own."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import EXIT_SETTINGS, fail, say
+
+if TYPE_CHECKING:
+    from domain.log.moments import When
+    from domain.settings import Settings
+    from projections.database import Database
+    from projections.time.in_place import Restored, Scope
+    from projections.time.moments import Cut
+
+    Progress = Callable[[int, int, str], None]
+
+
+def restore(
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN",
+            help="A position, a time (2026-01-31T12:00Z), 10m, 2h, 7d ago, or the id of a request.",
+        ),
+    ],
+    into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCHEMA|URL", help="A new schema here, or the URL of an empty (or new) database."
+        ),
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Append what leads back; asks after a dry run.")
+    ] = False,
+    collection: Annotated[str | None, typer.Option(help="In place: only this collection.")] = None,
+    item: Annotated[str | None, typer.Option(help="In place: only the item of this key.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="In place: tell, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    """Bring back the state of a moment. The log is never rewritten."""
+    import asyncio
+
+    from cli.database import database
+    from cli.settings import load_settings
+    from domain.log.moments import parse_when
+    from projections.time.in_place import Scope
+
+    if in_place == (into is not None):
+        fail("say either --in-place or --into", EXIT_SETTINGS)
+    if not in_place and (collection or item or dry_run):
+        fail("--collection, --item and --dry-run go with --in-place", EXIT_SETTINGS)
+    if item is not None and collection is None:
+        fail("--item needs --collection", EXIT_SETTINGS)
+    when = parse_when(to, "--to")
+    with database(load_settings()) as (settings, _):
+        if into is not None:
+            asyncio.run(_into(settings, when, into))
+            return
+        scope = Scope(collection, item)
+        _planned_and_done(settings, when, scope, dry_run=dry_run, yes=yes)
+
+
+def _planned_and_done(
+    settings: "Settings", when: "When", scope: "Scope", *, dry_run: bool, yes: bool
+) -> None:
+    import asyncio
+
+    planned = asyncio.run(_in_place(settings, when, scope, dry=True))
+    _tell(planned)
+    if dry_run or not (planned.collections or planned.schema):
+        say("nothing was changed")
+        return
+    if not yes:
+        typer.confirm("Restore?", abort=True)
+    done = asyncio.run(_in_place(settings, when, scope, dry=False))
+    say(f"restored: {done.items} items")
+
+
+async def _in_place(settings: "Settings", when: "When", scope: "Scope", *, dry: bool) -> "Restored":
+    from domain.access.command import Command
+    from projections.database import Database
+    from projections.prepare import prepare
+    from projections.schema.service import SchemaService
+    from projections.tables.store import ModelStore
+    from projections.time.in_place import restore
+
+    where = settings.database
+    assert where.url is not None
+    async with await Database.open(where.url.get_secret_value(), application="acta restore") as database:
+        await prepare(database)
+        cut = await _cut(database, when)
+        store = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
+        service = SchemaService(database, store, schemas=where.schemas)
+        with _bar("looking" if dry else "restoring") as progress:
+            return await restore(service, Command.internal(), cut, scope, dry=dry, progress=progress)
+
+
+async def _cut(database: "Database", when: "When") -> "Cut":
+    from projections.time.moments import resolve, settle
+
+    await settle(database)
+    async with database.connection() as connection:
+        return await resolve(connection, when)
+
+
+async def _into(settings: "Settings", when: "When", into: str) -> None:
+    from projections.database import Database
+    from projections.time.beside import into_schema
+    from projections.time.into import IntoDatabase
+
+    where = settings.database
+    assert where.url is not None
+    async with await Database.open(where.url.get_secret_value(), application="acta restore") as database:
+        cut = await _cut(database, when)
+        with _bar("restoring") as progress:
+            if re.match(r"[a-z]+://", into) is None:
+                tables = await into_schema(database, cut, into, where.schemas, progress)
+                say(f'{tables} tables as of position {cut.position} are in schema "{into}"')
+                return
+            await _ensure_database(into)
+            async with await Database.open(into, application="acta restore") as target:
+                missing = await IntoDatabase(database, target, cut, where.schemas, progress).run()
+    for statement in missing:
+        say(f"could not be made: {' '.join(statement.split())[:200]}")
+    say(f"the database is as of position {cut.position}; DATABASE_URL={_masked(into)} acta serve")
+
+
+async def _ensure_database(url: str) -> None:
+    """Make the database of a URL when the server has none of the name."""
+    import psycopg
+    from psycopg import AsyncConnection, sql
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    try:
+        async with await AsyncConnection.connect(url):
+            return
+    except psycopg.OperationalError as error:
+        if "does not exist" not in str(error):
+            fail(f"the database of --into can't be reached: {' '.join(str(error).split())}")
+    name = str(conninfo_to_dict(url)["dbname"])
+    async with await AsyncConnection.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
+        statement = sql.SQL("create database {} template template0").format(sql.Identifier(name))
+        await admin.execute(statement)
+
+
+def _masked(url: str) -> str:
+    return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1...@", url)
+
+
+@contextmanager
+def _bar(what: str) -> "Iterator[Progress]":
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what)
+
+        def update(done: int, total: int, about: str) -> None:
+            progress.update(task, completed=done, total=total, description=f"{what} {about}".strip())
+
+        yield update
+
+
+def _tell(restored: "Restored") -> None:
+    for topic, collection, name in restored.schema:
+        typer.echo(f"{topic} of {collection} {name} is taken back")
+    for statement in restored.statements:
+        typer.echo(f"{statement};")
+    for one in restored.collections:
+        typer.echo(f"{one.collection}: {one.created} come back, {one.updated} change, {one.deleted} go")
+        for item, what, fields in one.sample:
+            typer.echo(f"  {item}: {what} {', '.join(fields)}".rstrip())
