@@ -13,13 +13,16 @@ from aiohttp import web
 from api import keys
 from api.auth import routes as auth
 from api.auth.authenticate import Authenticator
+from api.auth.limiter import Limiter
 from api.auth.login import Login
 from api.auth.sessions import Sessions
 from api.auth.tokens import Signer, random_token
 from api.items import Items
+from api.middleware.browser import header_writer, preflight
 from api.middleware.caller import caller
 from api.middleware.errors import errors
 from api.middleware.headers import headers
+from api.middleware.limits import limits
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
 from api.realtime import routes as realtime
@@ -38,6 +41,7 @@ from api.rest import (
 )
 from domain.query.limits import QueryLimits
 from domain.settings import QuerySettings, Settings
+from projections.access.counters import Counters
 from projections.database import Database
 from projections.log.contexts import Contexts
 from projections.reading.reader import Reader
@@ -56,9 +60,15 @@ ROOMS = (me, items, system, permissions, collections, fields, relations, schema,
 def create_app(settings: Settings) -> web.Application:
     """The application for one process."""
     # From the outside in: what stands first sees the request first and the answer last.
-    middlewares = [headers, request_log, errors, caller, routing]
-    if not settings.log.requests:
-        middlewares.remove(request_log)
+    middlewares = [
+        headers,
+        *([request_log] if settings.log.requests else []),
+        errors,
+        *([preflight] if settings.browser.cors else []),
+        *([limits] if settings.limiter.enabled else []),
+        caller,
+        routing,
+    ]
     app = web.Application(
         middlewares=middlewares,
         # aiohttp refuses from the limit on, the contract above it.
@@ -67,6 +77,7 @@ def create_app(settings: Settings) -> web.Application:
     app[keys.SETTINGS] = settings
     app.cleanup_ctx.append(_services)
     realtime.set_up(app)
+    app.on_response_prepare.append(header_writer(settings))
     for room in ROOMS:
         app.router.add_routes(room.routes())
     return app
@@ -120,6 +131,8 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     signer = Signer(secret)
     contexts = Contexts(database)
     users = UserLog(database, models, writer, contexts)
+    counters = Counters(database)
+    app[keys.LIMITER] = Limiter(settings.limiter, counters)
     app[keys.DATABASE] = database
     app[keys.MODELS] = models
     app[keys.READER] = reader
@@ -138,6 +151,5 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
         rights,
         sessions,
         signer,
-        trust_proxy=settings.auth.trust_proxy,
-        session_cookie=settings.auth.session_cookie_name,
+        settings.auth,
     )

@@ -14,6 +14,7 @@ from domain.settings import Settings
 
 if TYPE_CHECKING:
     from api.auth.authenticate import Authenticator
+    from api.auth.limiter import Limiter
     from api.auth.login import Login
     from api.auth.sessions import Sessions
     from api.auth.tokens import Signer
@@ -55,6 +56,7 @@ CONTEXTS: web.AppKey[Contexts] = web.AppKey("contexts")
 ITEMS: web.AppKey[Items] = web.AppKey("items")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
+LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")
 LOGIN: web.AppKey[Login] = web.AppKey("login")
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 

@@ -13,10 +13,13 @@ from pydantic import SecretStr
 
 from cli.console import EXIT_SETTINGS, fail
 from domain.settings import Settings, SettingsError, setting_names, storage_names, value_of
+from domain.settings_providers import provider_names
 
 DOTENV = Path(".env")
 FILE_SUFFIX = "_FILE"
 MASK = "********"
+# Settings that exist once per storage location or provider.
+FAMILIES = ("AUTH_", "STORAGE_")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ def explain(loaded: Loaded) -> list[tuple[str, str, str]]:
     names = list(setting_names())
     for location in settings.storage.names:
         names += storage_names(location)
+    for provider in settings.providers.names:
+        prefix = f"AUTH_{provider.upper()}_"
+        names += [
+            name for name in provider_names(provider) if name in loaded.texts and name.startswith(prefix)
+        ]
     return [(name, _shown(value_of(settings, name)), loaded.sources.get(name, "default")) for name in names]
 
 
@@ -119,7 +127,12 @@ def _dotenv(path: Path) -> dict[str, str]:
 
 def _with_files(layer: Mapping[str, str]) -> dict[str, str]:
     texts = dict(layer)
-    for name in setting_names():
+    families = [
+        name.removesuffix(FILE_SUFFIX)
+        for name in layer
+        if name.startswith(FAMILIES) and name.endswith(FILE_SUFFIX)
+    ]
+    for name in (*setting_names(), *families):
         path = texts.pop(name + FILE_SUFFIX, "")
         if path and not texts.get(name):
             try:

@@ -7,74 +7,40 @@ Each setting is described in `docs/settings.md`.
 """
 
 import difflib
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
+
+from domain.settings_access import (
+    DIRECTIVES,
+    AuthSettings,
+    BrowserSettings,
+    LimiterSettings,
+    MailSettings,
+    policy_directives,
 )
+from domain.settings_providers import ProviderSettings, parse_providers
+from domain.settings_types import UNITS, Group, Limit, Names, SettingsError, Size
+
+__all__ = [
+    "AuthSettings",
+    "LimiterSettings",
+    "MailSettings",
+    "Settings",
+    "SettingsError",
+    "setting_names",
+    "storage_names",
+    "value_of",
+]
 
 OWN_PREFIX = "ACTA_"
 TEST_PREFIX = "ACTA_TEST_"
 STORAGE_PREFIX = "STORAGE_"
-UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
-SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
-
-
-class SettingsError(Exception):
-    """A setting is unknown or has an invalid value; the text is one line that names it."""
-
-
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _size(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)?", value.strip().lower())
-    if match is None:
-        raise ValueError("a size looks like 500kb, 1mb or 2gb")
-    return int(float(match[1]) * UNITS[match[2] or "b"])
-
-
-def _duration(value: object) -> object:
-    # A number alone is milliseconds, as in the reference.
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|[smhdwy])?", value.strip().lower())
-    if match is None:
-        raise ValueError("a duration looks like 15m, 7d or 500 (milliseconds)")
-    return float(match[1]) * SECONDS[match[2] or "ms"]
-
-
-def _unlimited(value: object) -> object:
-    return None if value in (-1, "-1") else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
-Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 SocketAuth = Literal["public", "handshake", "strict"]
-SameSite = Literal["lax", "strict", "none"]
-Limit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_unlimited)]
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ServerSettings(_Group):
+class ServerSettings(Group):
     """The HTTP server; times in milliseconds, sizes in bytes."""
 
     host: str = Field("127.0.0.1", alias="HOST")
@@ -84,7 +50,7 @@ class ServerSettings(_Group):
     shutdown_timeout: int = Field(10_000, alias="SERVER_SHUTDOWN_TIMEOUT", ge=0)
 
 
-class DatabaseSettings(_Group):
+class DatabaseSettings(Group):
     """PostgreSQL; `url` is None for the embedded one; times in milliseconds."""
 
     url: SecretStr | None = Field(None, alias="DATABASE_URL")
@@ -104,7 +70,7 @@ class DatabaseSettings(_Group):
         return self
 
 
-class QuerySettings(_Group):
+class QuerySettings(Group):
     """How much one request may ask for; None is no limit."""
 
     limit_default: int = Field(100, alias="QUERY_LIMIT_DEFAULT", ge=1)
@@ -116,31 +82,7 @@ class QuerySettings(_Group):
     max_json_depth: int = Field(10, alias="MAX_JSON_QUERY_DEPTH", ge=1)
 
 
-class AuthSettings(_Group):
-    """Tokens, cookies and the first administrator; durations in seconds."""
-
-    secret: SecretStr | None = Field(None, alias="SECRET")
-    access_token_ttl: Duration = Field(900, alias="ACCESS_TOKEN_TTL")
-    refresh_token_ttl: Duration = Field(604_800, alias="REFRESH_TOKEN_TTL")
-    refresh_cookie_name: str = Field("directus_refresh_token", alias="REFRESH_TOKEN_COOKIE_NAME")
-    refresh_cookie_domain: str | None = Field(None, alias="REFRESH_TOKEN_COOKIE_DOMAIN")
-    refresh_cookie_secure: bool = Field(False, alias="REFRESH_TOKEN_COOKIE_SECURE")
-    refresh_cookie_same_site: SameSite = Field("lax", alias="REFRESH_TOKEN_COOKIE_SAME_SITE")
-    session_cookie_ttl: Duration = Field(86_400, alias="SESSION_COOKIE_TTL")
-    session_cookie_name: str = Field("directus_session_token", alias="SESSION_COOKIE_NAME")
-    session_cookie_domain: str | None = Field(None, alias="SESSION_COOKIE_DOMAIN")
-    session_cookie_secure: bool = Field(False, alias="SESSION_COOKIE_SECURE")
-    session_cookie_same_site: SameSite = Field("lax", alias="SESSION_COOKIE_SAME_SITE")
-    session_grace: Duration = Field(10, alias="SESSION_REFRESH_GRACE_PERIOD")
-    login_stall: Duration = Field(0.5, alias="LOGIN_STALL_TIME")
-    reset_urls: Names = Field((), alias="PASSWORD_RESET_URL_ALLOW_LIST")
-    trust_proxy: bool = Field(True, alias="IP_TRUST_PROXY")
-    admin_email: str | None = Field(None, alias="ADMIN_EMAIL")
-    admin_password: SecretStr | None = Field(None, alias="ADMIN_PASSWORD")
-    admin_token: SecretStr | None = Field(None, alias="ADMIN_TOKEN")
-
-
-class LogSettings(_Group):
+class LogSettings(Group):
     """What the processes write about themselves (not the event log)."""
 
     level: Literal["fatal", "error", "warn", "info", "debug", "trace", "silent"] = Field(
@@ -150,7 +92,7 @@ class LogSettings(_Group):
     requests: bool = Field(False, alias="LOG_REQUESTS")
 
 
-class RealtimeSettings(_Group):
+class RealtimeSettings(Group):
     """WebSockets; times in seconds, limits None for none."""
 
     enabled: bool = Field(False, alias="WEBSOCKETS_ENABLED")
@@ -174,21 +116,21 @@ class RealtimeSettings(_Group):
     heartbeat_period: float = Field(30, alias="WEBSOCKETS_HEARTBEAT_PERIOD", gt=0)
 
 
-class KafkaSettings(_Group):
+class KafkaSettings(Group):
     """Where events are published to; nothing is when `bootstrap_servers` is empty."""
 
     bootstrap_servers: Names = Field((), alias="KAFKA_BOOTSTRAP_SERVERS")
     topic_prefix: str = Field("acta.", alias="KAFKA_TOPIC_PREFIX")
 
 
-class LocalStorage(_Group):
+class LocalStorage(Group):
     """Files in a directory of this machine."""
 
     driver: Literal["local"] = Field("local", alias="DRIVER")
     root: str = Field("./uploads", alias="ROOT")
 
 
-class S3Storage(_Group):
+class S3Storage(Group):
     """Files in a bucket of an S3-compatible service, below the prefix `root`."""
 
     driver: Literal["s3"] = Field(alias="DRIVER")
@@ -203,20 +145,25 @@ class S3Storage(_Group):
 StorageLocation = Annotated[LocalStorage | S3Storage, Field(discriminator="driver")]
 
 
-class StorageSettings(_Group):
+class StorageSettings(Group):
     """The places files may be stored in; the first name is where uploads go."""
 
     names: Names = Field(("local",), alias="STORAGE_LOCATIONS", min_length=1)
     locations: Mapping[str, StorageLocation] = Field(default_factory=lambda: {"local": LocalStorage()})
 
 
-class Settings(_Group):
+class Settings(Group):
     """Everything that can be set, by group."""
 
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     query: QuerySettings = QuerySettings()
     auth: AuthSettings = AuthSettings()
+    limiter: LimiterSettings = LimiterSettings()
+    browser: BrowserSettings = BrowserSettings()
+    mail: MailSettings = MailSettings()
+    providers: ProviderSettings = ProviderSettings()
+    directives: Mapping[str, str] = Field(default_factory=lambda: dict(DIRECTIVES))
     log: LogSettings = LogSettings()
     realtime: RealtimeSettings = RealtimeSettings()
     kafka: KafkaSettings = KafkaSettings()
@@ -232,9 +179,16 @@ class Settings(_Group):
         _reject_unknown(values)
         given = {name: text for name, text in values.items() if text != ""}
         groups: dict[str, Any] = {
-            field: _parse_group(group, given) for field, group in _groups().items() if field != "storage"
+            field: _parse_group(group, given)
+            for field, group in _groups().items()
+            if field not in ("storage", "providers")
         }
-        return cls(**groups, storage=_parse_storage(given))
+        return cls(
+            **groups,
+            storage=_parse_storage(given),
+            providers=parse_providers(given),
+            directives=policy_directives(given),
+        )
 
 
 def setting_names() -> tuple[str, ...]:
@@ -261,15 +215,19 @@ def value_of(settings: Settings, name: str) -> object:
         for field, info in type(location).model_fields.items():
             if f"{STORAGE_PREFIX}{location_name.upper()}_{info.alias}" == name:
                 return getattr(location, field)
+    for provider_name, provider in settings.providers.providers.items():
+        for field, info in type(provider).model_fields.items():
+            if f"AUTH_{provider_name.upper()}_{info.alias}" == name:
+                return getattr(provider, field)
     return None
 
 
-def _groups() -> dict[str, type[_Group]]:
+def _groups() -> dict[str, type[Group]]:
     annotations = {field: info.annotation for field, info in Settings.model_fields.items()}
     return {
         field: group
         for field, group in annotations.items()
-        if isinstance(group, type) and issubclass(group, _Group)
+        if isinstance(group, type) and issubclass(group, Group)
     }
 
 
@@ -283,7 +241,7 @@ def _reject_unknown(values: Mapping[str, str]) -> None:
         raise SettingsError(f"unknown setting {name}{hint}")
 
 
-def _parse_group(group: type[_Group], given: Mapping[str, str]) -> _Group:
+def _parse_group(group: type[Group], given: Mapping[str, str]) -> Group:
     names = [field.alias for field in group.model_fields.values() if field.alias]
     try:
         return group.model_validate({name: given[name] for name in names if name in given})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from projections.access.counters import prepare as prepare_access
 from projections.database import Database
 from projections.log.prepare import prepare as prepare_log
 from projections.schema.prepare import prepare as prepare_schema
@@ -15,3 +16,4 @@ async def prepare(database: Database) -> None:
     await prepare_schema(database)
     await prepare_system(database)
     await prepare_writing(database)
+    await prepare_access(database)

@@ -18,6 +18,7 @@ from domain.access.rights import Rights
 from domain.access.secrets import digest
 from domain.errors import InvalidCredentials, InvalidToken
 from domain.model.schema import Model
+from domain.settings import AuthSettings
 from projections.database import Database
 from projections.system.rights import STATEMENTS, RightsStore
 from projections.tables.store import ModelStore
@@ -46,17 +47,14 @@ class Authenticator:
         rights: RightsStore,
         sessions: Sessions,
         signer: Signer,
-        *,
-        trust_proxy: bool,
-        session_cookie: str,
+        settings: AuthSettings,
     ) -> None:
         self._database = database
         self._models = models
         self.rights = rights
         self._sessions = sessions
         self._signer = signer
-        self._trust_proxy = trust_proxy
-        self._cookie = session_cookie
+        self._settings = settings
         self._known: dict[tuple[bytes, str | None, str | None, str | None], Identity] = {}
         self._version = (-1, -1)
 
@@ -66,8 +64,8 @@ class Authenticator:
         Raises:
             InvalidPayload, InvalidCredentials, InvalidToken, TokenExpired
         """
-        token, _ = token_of(request, self._cookie)
-        return await self.of_token(token, origin_of(request, self._trust_proxy))
+        token, _ = token_of(request, self._settings.session_cookie_name)
+        return await self.of_token(token, origin_of(request, self._settings))
 
     async def of_token(self, token: str | None, origin: Origin) -> Identity:
         """The identity behind a token, or of anonymous callers. Raises as :meth:`identify`."""

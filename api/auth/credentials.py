@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
+from api.auth.addresses import address_of
 from domain.errors import InvalidPayload
+from domain.settings import AuthSettings
 
 USER_AGENT_LENGTH = 1024
 
@@ -48,13 +50,10 @@ def _bearer(header: str | None) -> str | None:
     return parts[1] if len(parts) == 2 and parts[0].lower() == "bearer" and parts[1] else None
 
 
-def origin_of(request: web.Request, trust_proxy: bool) -> Origin:
+def origin_of(request: web.Request, settings: AuthSettings) -> Origin:
     """Address, user agent and Origin header of the sender."""
     headers = request.headers
     agent = headers.get(hdrs.USER_AGENT)
-    ip = request.remote
-    if trust_proxy and (forwarded := headers.get("X-Forwarded-For")):
-        ip = forwarded.split(",", 1)[0].strip() or ip
-    if ip is not None and ip.startswith("::ffff:"):
-        ip = ip.removeprefix("::ffff:")
-    return Origin(ip, agent[:USER_AGENT_LENGTH] if agent else None, headers.get(hdrs.ORIGIN))
+    return Origin(
+        address_of(request, settings), agent[:USER_AGENT_LENGTH] if agent else None, headers.get(hdrs.ORIGIN)
+    )

@@ -12,6 +12,7 @@ from aiohttp import web
 from api.auth.cookies import set_cookie
 from api.auth.credentials import Origin, origin_of
 from api.auth.login import MODES, Mode, Signed, stalled
+from api.auth.origins import require_same_site
 from api.auth.tokens import claims_to_be_ours
 from api.bodies import read_object
 from api.keys import LOGIN, REQUEST_ID, SETTINGS, SIGNER
@@ -104,7 +105,7 @@ def _text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
 
 
 def _origin(request: web.Request) -> Origin:
-    return origin_of(request, request.app[SETTINGS].auth.trust_proxy)
+    return origin_of(request, request.app[SETTINGS].auth)
 
 
 async def _refresh_token(request: web.Request, settings: AuthSettings) -> tuple[str, Mode]:
@@ -116,6 +117,7 @@ async def _refresh_token(request: web.Request, settings: AuthSettings) -> tuple[
     if mode == "json":
         token = given
     elif mode == "cookie":
+        require_same_site(request, request.app[SETTINGS])
         token = request.cookies.get(settings.refresh_cookie_name)
     elif mode == "session":
         cookie = request.cookies.get(settings.session_cookie_name)

@@ -7,6 +7,7 @@ from aiohttp.typedefs import Handler
 
 from api.auth.cookies import set_cookie
 from api.auth.credentials import token_of
+from api.auth.origins import require_same_site
 from api.keys import AUTHENTICATOR, CONTEXT, MODELS, REQUEST_ID, SETTINGS, SOCKET_PATHS, Context
 from api.responses import failure
 from domain.errors import InvalidCredentials, InvalidToken
@@ -25,6 +26,8 @@ async def caller(request: web.Request, handler: Handler) -> web.StreamResponse:
         identity = await app[AUTHENTICATOR].identify(request)
     except (InvalidCredentials, InvalidToken) as error:
         return _refused(request, error)
+    if token_of(request, app[SETTINGS].auth.session_cookie_name)[1]:
+        require_same_site(request, app[SETTINGS])
     request[CONTEXT] = Context(
         request[REQUEST_ID], identity.caller, identity.rights, app[MODELS].current, identity.session
     )

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from api import keys
 from api.auth.credentials import origin_of
+from api.auth.origins import from_own_pages
 from api.realtime.connection import Connection, Services
 from api.realtime.hub import Hub
 from api.realtime.logs import Tap, stream
@@ -83,10 +84,13 @@ async def admitted(
         app[keys.LOGIN],
         app[keys.MODELS],
         mode,
-        origin_of(request, settings.trust_proxy),
+        origin_of(request, settings),
     )
     # An Authorization header does not count here.
     token = request.query.get("access_token") or request.cookies.get(settings.session_cookie_name)
+    if token and "access_token" not in request.query and not from_own_pages(request, app[keys.SETTINGS]):
+        # A page of another site opened this socket, and the browser sent the cookie along.
+        raise web.HTTPForbidden
     if token:
         try:
             await visitor.enter(token)

@@ -48,13 +48,14 @@ async def info(request: web.Request) -> web.Response:
     answer: dict[str, Any] = {"project": {name: project.get(name) for name in PUBLIC_FIELDS}}
     answer["setupCompleted"] = True
     if context.caller.user is not None:
-        limits = request.app[SETTINGS].query
+        limits, rates = request.app[SETTINGS].query, request.app[SETTINGS].limiter
         answer |= {
             "mcp_enabled": False,
             "ai_enabled": False,
             "files": {"mimeTypeAllowList": ["*/*"]},
-            "rateLimit": False,
-            "rateLimitGlobal": False,
+            "rateLimit": rates.enabled and {"points": rates.points, "duration": rates.duration},
+            "rateLimitGlobal": rates.global_enabled
+            and {"points": rates.global_points, "duration": rates.global_duration},
             "extensions": {"limit": None},
             "queryLimit": {"default": limits.limit_default, "max": limits.limit_max or -1},
             "websocket": _sockets(request.app[SETTINGS].realtime, context.rights.admin),

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from domain.settings import Settings, setting_names, storage_names, value_of
+from domain.settings_providers import provider_names
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 ROW = re.compile(r"^\| `([A-Z0-9_<>]+)` \| (?:`(.*?)`)? ?\| (\S.*) \|$", re.MULTILINE)
@@ -15,7 +16,7 @@ def documented() -> dict[str, str]:
 
 
 def test_the_page_lists_exactly_the_settings() -> None:
-    assert set(documented()) == {*setting_names(), *storage_names("<name>")}
+    assert set(documented()) == {*setting_names(), *storage_names("<name>"), *provider_names("<name>")}
 
 
 def test_the_defaults_on_the_page_are_the_defaults() -> None:

@@ -1,0 +1,75 @@
+"""How many requests are taken: from one address, from everybody, and for registering."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime, timedelta
+
+from domain.errors import RequestsExceeded
+from domain.settings import LimiterSettings
+from projections.access.counters import Count, Counters
+
+PURGE_SECONDS = 60.0
+
+
+class Memory:
+    """Counters of one process."""
+
+    def __init__(self) -> None:
+        self._spans: dict[str, tuple[int, float]] = {}
+
+    async def count(self, name: str, seconds: float | None) -> Count:
+        """Count one attempt in a span of so many seconds."""
+        now = time.monotonic()
+        points, ends = self._spans.get(name, (0, 0.0))
+        if ends <= now:
+            points, ends = 0, now + (seconds or math.inf)
+        self._spans[name] = (points + 1, ends)
+        return Count(points + 1, ends - now)
+
+    async def purge(self) -> None:
+        """Drop spans that are over."""
+        now = time.monotonic()
+        self._spans = {name: span for name, span in self._spans.items() if span[1] > now}
+
+
+class Limiter:
+    """Refuses what is too much. One per process; with the store `postgres` all of them count together."""
+
+    def __init__(self, settings: LimiterSettings, counters: Counters) -> None:
+        self._settings = settings
+        self._store = Memory() if settings.store == "memory" else counters
+        self._purged = time.monotonic()
+
+    async def request(self, address: str | None) -> None:
+        """Count a request of an address.
+
+        Raises:
+            RequestsExceeded
+        """
+        given = self._settings
+        if given.global_enabled:
+            await self._count("all", given.global_points, given.global_duration)
+        await self._count(f"ip:{address}", given.points, given.duration)
+
+    async def registration(self, address: str | None) -> None:
+        """Count a registration from an address.
+
+        Raises:
+            RequestsExceeded
+        """
+        given = self._settings
+        if given.registration_enabled:
+            await self._count(f"register:{address}", given.registration_points, given.registration_duration)
+
+    async def _count(self, name: str, points: int, seconds: int) -> None:
+        if time.monotonic() - self._purged > PURGE_SECONDS:
+            self._purged = time.monotonic()
+            await self._store.purge()
+        found = await self._store.count(name, seconds)
+        if found.points <= points:
+            return
+        reset = datetime.now(UTC) + timedelta(seconds=found.left)
+        text = reset.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        raise RequestsExceeded(points, text, max(1, math.ceil(found.left)))

@@ -1,0 +1,1 @@
+"""What keeps callers in bounds beyond their rights: counted attempts."""

@@ -1,0 +1,51 @@
+"""Attempts counted in PostgreSQL, so that all processes count together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from projections import migrations
+from projections.database import Database
+from projections.sql import load
+
+SQL = load("access/counters")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Attempts in the current span, this one included; ``left`` are the seconds until it ends."""
+
+    points: int
+    left: float
+
+
+async def prepare(database: Database) -> None:
+    """Bring the tables of this room up to date."""
+    async with database.transaction() as connection:
+        await migrations.begin(connection)
+        await migrations.migrate(connection, "access")
+
+
+class Counters:
+    """Named counters."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def count(self, name: str, seconds: float | None) -> Count:
+        """Count one attempt in a span of so many seconds; None for a span that never ends."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(SQL["count"], {"name": name, "seconds": seconds})
+            row = await cursor.fetchone()
+        assert row is not None
+        return Count(row[0], float(row[1] or 0))
+
+    async def forget(self, name: str) -> None:
+        """Begin anew."""
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["forget"], {"name": name})
+
+    async def purge(self) -> None:
+        """Drop spans that are over."""
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["purge"])
