@@ -17,6 +17,12 @@ from api.auth.limiter import Limiter
 from api.auth.login import Login
 from api.auth.sessions import Sessions
 from api.auth.tokens import Signer, random_token
+from api.graphql import handler as graphql
+from api.graphql.documents import Documents
+from api.graphql.persisted import Persisted
+from api.graphql.prepare import Preparing
+from api.graphql.run import Engine
+from api.graphql.schema import Schemas
 from api.items import Items
 from api.middleware.browser import header_writer, preflight
 from api.middleware.caller import caller
@@ -54,7 +60,21 @@ from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 
 # Routes with fixed names below a path come before those with a key in the same place.
-ROOMS = (me, items, system, permissions, collections, fields, relations, schema, auth, server, utils, imports)
+ROOMS = (
+    me,
+    items,
+    system,
+    permissions,
+    collections,
+    fields,
+    relations,
+    schema,
+    auth,
+    server,
+    utils,
+    imports,
+    graphql,
+)
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -137,7 +157,16 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.MODELS] = models
     app[keys.READER] = reader
     app[keys.WRITER] = writer
-    app[keys.ITEMS] = Items(reader, writer, contexts, rights)
+    app[keys.ITEMS] = items = Items(reader, writer, contexts, rights)
+    schemas = Schemas()
+    models.on_change(schemas.warm)
+    app[keys.GRAPHQL] = Engine(
+        schemas,
+        Documents(settings.graphql.token_limit, introspection=settings.graphql.introspection),
+        Preparing(reader, reader.limits, settings.graphql.cost_limit),
+        items,
+        Persisted(),
+    )
     app[keys.CONTEXTS] = contexts
     app[keys.SCHEMA] = SchemaService(database, models, schemas=settings.database.schemas)
     app[keys.SORTER] = Sorter(database, writer)

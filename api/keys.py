@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from api.auth.login import Login
     from api.auth.sessions import Sessions
     from api.auth.tokens import Signer
+    from api.graphql.run import Engine
     from api.items import Items
     from projections.database import Database
     from projections.log.contexts import Contexts
@@ -54,6 +55,7 @@ IMPORTER: web.AppKey[Importer] = web.AppKey("importer")
 SOCKET_PATHS: web.AppKey[frozenset[str]] = web.AppKey("socket paths")
 CONTEXTS: web.AppKey[Contexts] = web.AppKey("contexts")
 ITEMS: web.AppKey[Items] = web.AppKey("items")
+GRAPHQL: web.AppKey[Engine] = web.AppKey("graphql")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")

@@ -82,6 +82,14 @@ class QuerySettings(Group):
     max_json_depth: int = Field(10, alias="MAX_JSON_QUERY_DEPTH", ge=1)
 
 
+class GraphQLSettings(Group):
+    """What one GraphQL document may ask for."""
+
+    introspection: bool = Field(True, alias="GRAPHQL_INTROSPECTION")
+    token_limit: int = Field(5000, alias="GRAPHQL_QUERY_TOKEN_LIMIT", ge=1)
+    cost_limit: Limit = Field(10_000_000, alias="GRAPHQL_QUERY_COST_LIMIT")
+
+
 class LogSettings(Group):
     """What the processes write about themselves (not the event log)."""
 
@@ -158,6 +166,7 @@ class Settings(Group):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     query: QuerySettings = QuerySettings()
+    graphql: GraphQLSettings = GraphQLSettings()
     auth: AuthSettings = AuthSettings()
     limiter: LimiterSettings = LimiterSettings()
     browser: BrowserSettings = BrowserSettings()

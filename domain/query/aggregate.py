@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from domain.errors import InvalidQuery
 from domain.model import Collection, Field
 from domain.query.calls import called, function_field, function_key
@@ -11,17 +13,20 @@ from domain.query.parse import split_path
 from domain.query.plan import (
     Aggregate,
     Both,
+    Constant,
     Exists,
     Expression,
     Groups,
     Join,
+    Node,
     Order,
     Predicate,
+    Record,
     Row,
     Scalar,
     both,
 )
-from domain.query.query import Query, Sort
+from domain.query.query import GroupMember, Query, Sort
 from domain.query.scope import Path, Scope, function_call
 from domain.query.visibility import masked
 
@@ -39,7 +44,29 @@ def plan_groups(scope: Scope, collection: Collection, row: Row, query: Query) ->
             continue
         fields = tuple((name, _value(scope, collection, row, function, name)) for name in names)
         values.append((function, fields))
-    return Groups(keys, tuple(values))
+    found = Groups(keys, tuple(values))
+    return found if query.grouped is None else replace(found, members=_members(found, query.grouped))
+
+
+def _members(groups: Groups, asked: tuple[GroupMember, ...]) -> tuple[tuple[str, Node], ...]:
+    """What the answer holds of groups when a request names each member."""
+    values = dict(groups.values)
+    members: list[tuple[str, Node]] = []
+    for member in asked:
+        node: Node
+        if not member.function:
+            node = Constant(member.text)
+        elif member.function == "group":
+            node = Record(groups.keys) if groups.keys else Constant(None)
+        elif member.function == "countAll":
+            node = Scalar(Aggregate("count", None))
+        else:
+            found = dict(values.get(member.function, ()))
+            named: list[tuple[str, Node]] = [(output, Constant(text)) for output, text in member.names]
+            numbers = [(output, replace(found[name], format="number")) for output, name in member.fields]
+            node = Record((*named, *numbers))
+        members.append((member.output, node))
+    return tuple(members)
 
 
 def _key(scope: Scope, collection: Collection, row: Row, entry: str) -> tuple[str, Scalar]:

@@ -9,23 +9,19 @@ from domain.model import Field
 from domain.query import dynamic
 from domain.query.fields import FUNCTION_OPERATORS, NUMERIC, TEXT_TYPES, operators
 from domain.query.filters import GEOMETRY, SWITCHES, TEXTS, Condition
+from domain.query.operands import Dynamic, LookedUp, Operand, Value, Values
 from domain.query.parse import number
 from domain.query.plan import (
     Between,
     Call,
     Compare,
-    Dynamic,
     Either,
     Expression,
-    LookedUp,
     Masked,
-    Operand,
     Predicate,
     Ref,
     Text,
     Truth,
-    Value,
-    Values,
     both,
 )
 from domain.query.scope import Scope

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, cast
 
 from domain.access.caller import Caller
-from domain.query.plan import Dynamic
+from domain.query.operands import Dynamic
 
 _NOW = re.compile(r"\$NOW(?:\((.*)\))?", re.DOTALL)
 _SHIFT = re.compile(r"\s*([+-]?)\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")

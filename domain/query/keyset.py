@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from domain.errors import InvalidQuery
 from domain.model import Collection
-from domain.query.plan import Compare, Masked, Order, Predicate, Ref, Truth, Value, both, either
+from domain.query.operands import Value
+from domain.query.plan import Compare, Masked, Order, Predicate, Ref, Truth, both, either
 from domain.query.query import Sort
 
 

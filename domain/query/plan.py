@@ -8,51 +8,9 @@ Operands never become part of the statement's text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-# -- operands ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One operand, as text that PostgreSQL reads as the type it is compared with; None is NULL."""
-
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """A list operand, bound as one array."""
-
-    texts: tuple[str | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Dynamic:
-    """An operand known only when the statement runs: ``now`` shifted, or something of the caller."""
-
-    name: Literal["now", "user", "role", "roles", "policies"]
-    shift: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LookedUp:
-    """Values from the rows of the caller: ``expression`` on ``row`` where ``key`` is one of ``owner``'s."""
-
-    row: Row
-    key: Expression
-    owner: Dynamic
-    expression: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPart:
-    """One column's part of the key that a request names, so that all keys share a plan."""
-
-    index: int
-
-
-Operand = Value | Values | Dynamic | LookedUp | KeyPart
+from domain.query.operands import Operand
 
 # -- rows and links ----------------------------------------------------------------------------------------
 
@@ -269,6 +227,21 @@ class Scalar:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """A fixed text, or null."""
+
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Members of the same row in an object of their own."""
+
+    outputs: tuple[tuple[str, Node], ...]
+    shown: None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ToOne:
     """The related item as an object, null where there is none or it is not visible."""
 
@@ -311,15 +284,16 @@ class ToAny:
     shown: Predicate | None = None
 
 
-Node = Scalar | ToOne | ToMany | ToAny
+Node = Scalar | Constant | Record | ToOne | ToMany | ToAny
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The members of an object, in order; without members the item is its bare key."""
+    """The members of an object, in order; without members the item is its bare key, or ``blank``, empty."""
 
     outputs: tuple[tuple[str, Node], ...]
     bare: Scalar | None = None
+    blank: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,10 +334,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Groups of rows: keys at the top, aggregated values below their function."""
+    """Groups of rows: keys at the top, aggregated values below their function.
+
+    ``members`` are what the answer holds instead, where a request names each member.
+    """
 
     keys: tuple[tuple[str, Scalar], ...]
     values: tuple[tuple[str, tuple[tuple[str, Scalar], ...]], ...]
+    members: tuple[tuple[str, Node], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

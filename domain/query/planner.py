@@ -22,21 +22,10 @@ from domain.query.aggregate import group_order, multiplying, plan_groups
 from domain.query.conditions import compile_filter
 from domain.query.keyset import behind, with_key
 from domain.query.limits import QueryLimits
+from domain.query.members import MemberLevels, field_names
+from domain.query.operands import KeyPart, Value, Values
 from domain.query.ordering import Ordering
-from domain.query.plan import (
-    Compare,
-    Counting,
-    KeyPart,
-    Page,
-    Predicate,
-    ReadPlan,
-    Row,
-    Truth,
-    Value,
-    Values,
-    both,
-    either,
-)
+from domain.query.plan import Compare, Counting, Level, Page, Predicate, ReadPlan, Row, Truth, both, either
 from domain.query.query import Query
 from domain.query.scope import Scope
 from domain.query.search import search_predicate
@@ -124,7 +113,7 @@ def plan_singleton(
 
 def _defaults(collection: Collection, query: Query) -> tuple[tuple[str, Any], ...]:
     """The requested fields that have a default, and the key, which is null."""
-    asked = {path[0] for path in query.fields}
+    asked = {path[0] for path in query.fields} if query.members is None else set()
     found: list[tuple[str, Any]] = []
     for name, column in collection.columns.items():
         if name not in collection.item_fields or not ("*" in asked or name in asked):
@@ -153,11 +142,9 @@ def _list(scope: Scope, name: str, query: Query, keys: Sequence[str] | None, *, 
     row = scope.row(collection)
     if query.aggregated:
         return _groups(scope, collection, row, query, keys, single=single)
-    selection = Selection(scope, query.backlink)
-    wanted = selection.wanted(collection, query.fields, query.root, ())
-    level = selection.level(collection, row, wanted, query.root, ())
+    level, names = _level(scope, collection, row, query)
     matching = _matching(scope, collection, row, query, keys)
-    where = both(row_rule(scope, collection, row, _names(wanted)), matching)
+    where = both(row_rule(scope, collection, row, names), matching)
     cursor = "cursor" in query.meta and not single
     sort = query.root.sort or default_sort(scope, collection)
     if cursor or query.after is not None:
@@ -171,6 +158,15 @@ def _list(scope: Scope, name: str, query: Query, keys: Sequence[str] | None, *, 
     page = Page(row, where, tuple(ordering.joins.values()), (), order, limit, offset, after)
     meta = () if single and keys is not None else _meta(scope, collection, query, keys)
     return ReadPlan(name, page, level, single, meta, cursor=cursor)
+
+
+def _level(scope: Scope, collection: Collection, row: Row, query: Query) -> tuple[Level, tuple[str, ...]]:
+    """The answer's level, and the fields it speaks of."""
+    if query.members is not None:
+        return MemberLevels(scope).level(collection, row, query.members), field_names(query.members)
+    selection = Selection(scope, query.backlink)
+    wanted = selection.wanted(collection, query.fields, query.root, ())
+    return selection.level(collection, row, wanted, query.root, ()), _names(wanted)
 
 
 def _few(query: Query, keys: int, *, single: bool, window: tuple[int, int]) -> tuple[int, int]:

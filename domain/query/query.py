@@ -42,12 +42,78 @@ NO_PARAMETERS = Parameters()
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A fixed text: the name of a type."""
+
+    output: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A field's value in a form; of a to-many relation the keys."""
+
+    output: str
+    field: str
+    form: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """Functions of a field, as an object."""
+
+    output: str
+    field: str
+    functions: tuple[tuple[str, str], ...]
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """The item or items behind a relation."""
+
+    output: str
+    field: str
+    members: Members
+    parameters: Parameters = NO_PARAMETERS
+
+
+@dataclass(frozen=True, slots=True)
+class AnyRelated:
+    """The item behind an any-to-one relation, members by its collection."""
+
+    output: str
+    field: str
+    branches: tuple[tuple[str, Members], ...]
+
+
+Member = Named | Plain | Functions | Related | AnyRelated
+Members = tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """One member of a group as GraphQL asks for it.
+
+    ``function`` is an aggregate function with its ``fields`` (output name and field), ``countAll``, ``group``
+    (the keys as an object), or empty for the fixed ``text``.
+    """
+
+    output: str
+    function: str
+    fields: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One read request.
 
     ``fields`` are paths split at their dots; functions stay one step (``year(published)``). ``aggregate``
     pairs functions with their fields; ``group`` is None unless asked for. ``after`` is the cursor of keyset
-    pagination.
+    pagination. ``members`` (of groups ``grouped``) stand in the place of ``fields`` where the request is a
+    tree.
     """
 
     fields: tuple[tuple[str, ...], ...] = (("*",),)
@@ -60,8 +126,10 @@ class Query:
     version_raw: bool = False
     backlink: bool = True
     after: str | None = None
+    members: Members | None = None
+    grouped: tuple[GroupMember, ...] | None = None
 
     @property
     def aggregated(self) -> bool:
         """Whether the answer holds groups instead of items."""
-        return bool(self.aggregate) or self.group is not None
+        return bool(self.aggregate) or self.group is not None or self.grouped is not None

@@ -18,7 +18,8 @@ from domain.errors import Forbidden, InvalidQuery
 from domain.model import Collection, Field, Model, Side
 from domain.query.filters import EVERYTHING, Filter, parse_filter
 from domain.query.limits import QueryLimits
-from domain.query.plan import Compare, Expression, JoinedKey, Keyed, Link, Ref, Row, Text, Value
+from domain.query.operands import Value
+from domain.query.plan import Compare, Expression, JoinedKey, Keyed, Link, Ref, Row, Text
 
 Path = tuple[str, ...]
 

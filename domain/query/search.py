@@ -8,7 +8,8 @@ from decimal import Decimal, InvalidOperation
 from domain.model import Collection, Field
 from domain.query.comparisons import _pattern
 from domain.query.fields import TEXT_TYPES
-from domain.query.plan import Compare, Expression, Predicate, Row, Text, Value, both, either
+from domain.query.operands import Value
+from domain.query.plan import Compare, Expression, Predicate, Row, Text, both, either
 from domain.query.scope import Scope
 from domain.query.visibility import mask
 

@@ -7,7 +7,20 @@ from collections.abc import Sequence
 import orjson
 from psycopg import sql
 
-from domain.query.plan import Aggregate, Counting, Expression, Groups, Level, Page, ReadPlan, Ref
+from domain.query.plan import (
+    Aggregate,
+    Constant,
+    Counting,
+    Expression,
+    Groups,
+    Level,
+    Node,
+    Page,
+    ReadPlan,
+    Record,
+    Ref,
+    Scalar,
+)
 from projections.reading.compose import COMMA, Piece, listed, name, numbered, where, word
 from projections.reading.expressions import Expressions, literal
 from projections.reading.formats import in_form
@@ -22,6 +35,16 @@ def compile_plan(
 ) -> Statement:
     """The statement of a plan. ``streamed`` answers keep one row per item, whatever else is asked for."""
     return _Compiler(plan, expressions).compile(version, streamed)
+
+
+def compile_several(plans: Sequence[ReadPlan], version: int) -> Statement:
+    """The statement of several plans: one row, in each column the JSON of one plan's items or item."""
+    expressions = [Expressions() for _ in plans]
+    operands = expressions[0].operands
+    for other in expressions[1:]:
+        other.operands = operands
+    values = [_Compiler(plan, own).value() for plan, own in zip(plans, expressions, strict=True)]
+    return statement(word("SELECT ", listed(values)).as_bytes(None), operands, version, "whole")
 
 
 def compile_item(plan: ReadPlan, expressions: Expressions) -> Piece:
@@ -62,6 +85,22 @@ class _Compiler:
         element, source, _ = self._items(self.plan.answer)
         query = word("SELECT ", element, " FROM ", source)
         return word("WITH ", listed(self.levels.tables), " ", query) if self.levels.tables else query
+
+    def value(self) -> Piece:
+        """All of the answer as one value; NULL for an item that is not there."""
+        element, source, order = (
+            self._groups(self.plan.answer)
+            if isinstance(self.plan.answer, Groups)
+            else self._items(self.plan.answer)
+        )
+        text = word(element, "::text")
+        if not self.plan.single:
+            items = word("string_agg(coalesce(", text, ", 'null'), ','", _ordered(order), ")")
+            text = word("'[' || coalesce(", items, ", '') || ']'")
+        query = word("SELECT ", text, " FROM ", source)
+        if self.levels.tables:
+            query = word("WITH ", listed(self.levels.tables), " ", query)
+        return word("(", query, ")")
 
     def rows(self, members: Sequence[Piece]) -> Piece:
         """The query of a list's rows as columns."""
@@ -158,30 +197,54 @@ class _Compiler:
         for _, fields in groups.values:
             for _, scalar in fields:
                 names.setdefault(scalar.expression, numbered("#v", len(names)))
+        for _, node in groups.members or ():
+            if isinstance(node, Scalar):
+                names.setdefault(node.expression, numbered("#v", len(names)))
         alias = numbered("t", self.plan.page.row.number)
         source = word("(", self._grouped(names, keys), ") AS ", alias)
         frame = Frame(source)
-        members = [
-            word(in_form(word(alias, ".", names[scalar.expression]), scalar.format), " AS ", name(key))
-            for key, scalar in groups.keys
-        ]
-        for function, fields in groups.values:
-            values = [
-                word(in_form(word(alias, ".", names[scalar.expression]), scalar.format), " AS ", name(field))
-                for field, scalar in fields
-            ]
-            if [field for field, _ in fields] == ["*"]:
-                members.append(
-                    word(
-                        in_form(word(alias, ".", names[fields[0][1].expression]), "text"),
-                        " AS ",
-                        name(function),
-                    )
-                )
-            else:
-                members.append(word(self.levels.record(values, frame), " AS ", name(function)))
+        members = (
+            self._rest_members(groups, names, alias, frame)
+            if groups.members is None
+            else self._named_members(groups.members, names, alias, frame)
+        )
         element = self.levels.record(members, frame)
         return element, word(source, *frame.joins), None
+
+    def _rest_members(
+        self, groups: Groups, names: dict[Expression, sql.Identifier], alias: Piece, frame: Frame
+    ) -> list[Piece]:
+        def value(scalar: Scalar, form: str) -> Piece:
+            return in_form(word(alias, ".", names[scalar.expression]), form)
+
+        members = [word(value(scalar, scalar.format), " AS ", name(key)) for key, scalar in groups.keys]
+        for function, fields in groups.values:
+            if [field for field, _ in fields] == ["*"]:
+                members.append(word(value(fields[0][1], "text"), " AS ", name(function)))
+                continue
+            values = [word(value(scalar, scalar.format), " AS ", name(field)) for field, scalar in fields]
+            members.append(word(self.levels.record(values, frame), " AS ", name(function)))
+        return members
+
+    def _named_members(
+        self,
+        members: Sequence[tuple[str, Node]],
+        names: dict[Expression, sql.Identifier],
+        alias: Piece,
+        frame: Frame,
+    ) -> list[Piece]:
+        written = []
+        for output, node in members:
+            if isinstance(node, Scalar):
+                value = in_form(word(alias, ".", names[node.expression]), node.format)
+            elif isinstance(node, Constant):
+                value = self.levels.constant(node)
+            elif isinstance(node, Record):
+                value = self.levels.record(self._named_members(node.outputs, names, alias, frame), frame)
+            else:
+                raise TypeError(node)
+            written.append(word(value, " AS ", name(output)))
+        return written
 
     def _grouped(self, names: dict[Expression, sql.Identifier], keys: list[Expression]) -> Piece:
         page = self.plan.page

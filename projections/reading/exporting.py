@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from psycopg import sql
 
 from domain.access.caller import Caller
-from domain.query.plan import Level, Masked, Operand, ReadPlan, Ref, Scalar
+from domain.query.operands import Operand
+from domain.query.plan import Level, Masked, ReadPlan, Ref, Scalar
 from projections.database import Database
 from projections.reading.channel import fetch
 from projections.reading.compiler import compile_rows

@@ -12,6 +12,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from domain.query import dynamic
+from domain.query.operands import Dynamic, LookedUp, Operand, Value, Values
 from domain.query.plan import (
     Aggregate,
     Between,
@@ -19,7 +20,6 @@ from domain.query.plan import (
     Call,
     Compare,
     Counted,
-    Dynamic,
     Either,
     Exists,
     Expression,
@@ -28,16 +28,12 @@ from domain.query.plan import (
     JsonPath,
     Keyed,
     Link,
-    LookedUp,
     Masked,
-    Operand,
     Predicate,
     Ref,
     Row,
     Text,
     Truth,
-    Value,
-    Values,
 )
 from projections.reading.compose import AND, OR, Parameter, Piece, listed, name, numbered, where, word
 

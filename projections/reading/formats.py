@@ -97,8 +97,34 @@ def _geojson(value: Piece) -> Piece:
     return word("ST_AsGeoJSON(", value, ")::json")
 
 
+def _number(value: Piece) -> Piece:
+    return word("trim_scale(nullif((", value, ")::numeric, 'NaN'))")
+
+
+def _float(value: Piece) -> Piece:
+    # JSON has no word for what is no finite number.
+    return word("CASE WHEN (", value, ") NOT IN ('NaN', 'Infinity', '-Infinity') THEN ", value, " END")
+
+
+def _integer(value: Piece) -> Piece:
+    return word("floor((", value, ")::numeric)")
+
+
+def _escaped(value: Piece) -> Piece:
+    return word("encode(", value, ", 'escape')")
+
+
+def _geojson_text(value: Piece) -> Piece:
+    return word("ST_AsGeoJSON(", value, ")")
+
+
 _FORMS: Mapping[str, Callable[[Piece], Piece]] = {
     "text": _text,
+    "number": _number,
+    "float": _float,
+    "integer": _integer,
+    "escaped": _escaped,
+    "geojson_text": _geojson_text,
     "datetime": _datetime,
     "timestamp": _timestamp,
     "csv": _csv,

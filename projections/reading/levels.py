@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from domain.query.plan import Join, Level, Node, Order, Row, Scalar, ToAny, ToMany, ToOne
+from domain.query.plan import Constant, Join, Level, Node, Order, Record, Row, Scalar, ToAny, ToMany, ToOne
 from projections.reading.compose import AND, Piece, listed, name, numbered, where, word
 from projections.reading.expressions import Expressions, literal
 from projections.reading.formats import formatted
@@ -54,6 +54,8 @@ class Levels:
     def object(self, level: Level, frame: Frame) -> Piece:
         """The JSON of one item; without members it is the bare key."""
         if not level.outputs:
+            if level.blank:
+                return word("'{}'::json")
             return (
                 word("to_json(", formatted(self.expressions, level.bare), ")")
                 if level.bare
@@ -72,6 +74,13 @@ class Levels:
     def _node(self, node: Node, frame: Frame) -> Piece:
         if isinstance(node, Scalar):
             return formatted(self.expressions, node)
+        if isinstance(node, Constant):
+            return self.constant(node)
+        if isinstance(node, Record):
+            return self.record(
+                [word(self._node(inner, frame), " AS ", name(output)) for output, inner in node.outputs],
+                frame,
+            )
         if isinstance(node, ToOne):
             value = self._to_one(node, frame)
         elif isinstance(node, ToMany):
@@ -81,6 +90,10 @@ class Levels:
         if node.shown is None:
             return value
         return word("CASE WHEN ", self.expressions.predicate(node.shown), " THEN ", value, " END")
+
+    def constant(self, node: Constant) -> Piece:
+        """A fixed text."""
+        return word("NULL::text") if node.text is None else self.expressions.text(node.text)
 
     def _to_one(self, node: ToOne, frame: Frame) -> Piece:
         expressions = self.expressions

@@ -23,7 +23,7 @@ from domain.query.planner import key_parts, plan_item, plan_keys, plan_list, pla
 from domain.query.query import Query
 from domain.query.text import parse_text
 from projections.database import Connection, Database
-from projections.reading.channel import fetch
+from projections.reading.channel import fetch, fetch_rows
 from projections.reading.compiler import compile_plan
 from projections.reading.departed import departed
 from projections.reading.exporting import copy_csv, flat_columns, stream
@@ -170,6 +170,27 @@ class Reader:
         plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
         statement = compile_plan(plan, model.version, streamed=True)
         return _translated(stream(self._database, statement, caller, self._limits.timeout))
+
+    def compiled(self, plans: Sequence[ReadPlan], version: int) -> Statement:
+        """The one statement that answers plans: the rows of a single one, else a column each."""
+        if len(plans) == 1:
+            return self._shapes.statement(plans[0], version)
+        return self._shapes.several(tuple(plans), version)
+
+    async def values(
+        self, statement: Statement, caller: Caller, key: Sequence[str] = ()
+    ) -> Sequence[bytes | None]:
+        """What a statement of `compiled` finds: rows of a single plan, or one row's columns."""
+        parameters = statement.parameters(caller, key)
+        limit = self._limits.timeout
+        try:
+            async with self._database.connection() as own:
+                if statement.shape != "whole":
+                    return await fetch(own, statement, parameters, limit)
+                rows = await fetch_rows(own, statement.version, statement.text, parameters, limit)
+        except psycopg.Error as error:
+            raise refusal(error) from error
+        return rows[0]
 
     def csv(
         self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""

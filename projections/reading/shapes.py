@@ -8,12 +8,14 @@ slots has the operands of this plan put in.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from domain.query.plan import Operand, ReadPlan, Value, Values
-from projections.reading.compiler import compile_plan
+from domain.query.operands import Operand, Value, Values
+from domain.query.plan import ReadPlan
+from projections.reading.compiler import compile_plan, compile_several
 from projections.reading.statement import Statement, statement
 
 KEPT = 2000
@@ -39,13 +41,20 @@ class Shapes:
     """Statements of plans, written once for each shape."""
 
     def __init__(self) -> None:
-        self._written: OrderedDict[tuple[int, ReadPlan], Statement] = OrderedDict()
+        self._written: OrderedDict[tuple[int, Any], Statement] = OrderedDict()
 
     def statement(self, plan: ReadPlan, version: int) -> Statement:
         """The statement of a plan made on a version of the model."""
         if plan.empty is not None:
             # The members of an empty singleton are any JSON, which can't be a key.
             return compile_plan(plan, version)
+        return self._shared(plan, version, compile_plan)
+
+    def several(self, plans: tuple[ReadPlan, ...], version: int) -> Statement:
+        """The statement of several plans, one column each."""
+        return self._shared(plans, version, compile_several)
+
+    def _shared(self, plan: _T, version: int, write: Callable[[_T, int], Statement]) -> Statement:
         # Equal operands share a slot: an expression that holds one may be looked for where it stands again.
         found: dict[Operand, int] = {}
         shape = _emptied(plan, found)
@@ -53,7 +62,7 @@ class Shapes:
         key = (version, shape)
         written = self._written.get(key)
         if written is None:
-            written = self._written[key] = compile_plan(shape, version)
+            written = self._written[key] = write(shape, version)
             if len(self._written) > KEPT:
                 self._written.popitem(last=False)
         else:
@@ -93,4 +102,4 @@ def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if field.type not in _PLAIN)
 
 
-_PLAIN = ("str", "int", "bool", "Row", "tuple[str, ...]", "tuple[tuple[str, float], ...]")
+_PLAIN = ("str", "str | None", "int", "bool", "Row", "tuple[str, ...]", "tuple[tuple[str, float], ...]")

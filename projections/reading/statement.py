@@ -10,7 +10,7 @@ from typing import Literal
 from domain.access.caller import Caller
 from domain.errors import InvalidQuery
 from domain.query import dynamic
-from domain.query.plan import Dynamic, KeyPart, Operand, Value, Values
+from domain.query.operands import Dynamic, KeyPart, Operand, Value, Values
 
 Bound = bytes | None
 Shape = Literal["rows", "item", "whole"]

@@ -14,7 +14,8 @@ from domain.items.shape import Shape
 from domain.query.conditions import compile_filter
 from domain.query.filters import Filter, parse_filter
 from domain.query.limits import QueryLimits
-from domain.query.plan import Operand, Truth, both, either
+from domain.query.operands import Operand
+from domain.query.plan import Truth, both, either
 from domain.query.scope import Scope
 from projections.reading.compose import Piece
 from projections.reading.expressions import Expressions

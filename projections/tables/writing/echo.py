@@ -15,8 +15,9 @@ from domain.access.command import Command
 from domain.errors import ActaError
 from domain.items.shape import Shape
 from domain.query.limits import QueryLimits
+from domain.query.operands import Operand
 from domain.query.parse import parse_query
-from domain.query.plan import Groups, Level, Operand, Row, ToMany
+from domain.query.plan import Groups, Level, Row, ToMany
 from domain.query.planner import plan_item
 from domain.query.query import Parameters, Query
 from domain.query.text import parse_text

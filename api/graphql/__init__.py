@@ -1,0 +1,1 @@
+"""GraphQL: a schema per set of rights, documents compiled to the plans that REST reads by."""

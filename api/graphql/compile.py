@@ -1,0 +1,266 @@
+"""Root fields of the model to plans: selections become members, arguments parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphql import GraphQLObjectType, GraphQLUnionType
+from graphql.language.ast import FieldNode
+
+from api.graphql.arguments import arguments_of, nested_parameters, root_parameters
+from api.graphql.collect import Collected, Collector
+from api.graphql.schema import LazySchema
+from domain.access.caller import Caller
+from domain.errors import Forbidden, InvalidQuery
+from domain.graphql import kinds
+from domain.graphql.definitions import union_name
+from domain.graphql.outline import Shape
+from domain.graphql.roots import Root
+from domain.model.types import default_value
+from domain.query.limits import QueryLimits
+from domain.query.parse import parse_query
+from domain.query.plan import ReadPlan
+from domain.query.planner import plan_item, plan_keys, plan_list, plan_singleton
+from domain.query.query import (
+    AnyRelated,
+    Functions,
+    GroupMember,
+    Member,
+    Members,
+    Named,
+    Parameters,
+    Plain,
+    Query,
+    Related,
+)
+
+ESTIMATE = 10
+"""Rows per parent that a relation without a limit of its own is taken to have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A root field as a plan. ``default`` is what a singleton without a row answers with, JSON as values."""
+
+    plan: ReadPlan
+    default: dict[str, Any] | None = None
+    required: tuple[str, ...] = ()
+
+
+class Compiler:
+    """Compiles the root fields of one operation."""
+
+    def __init__(self, collector: Collector, caller: Caller, limits: QueryLimits, most: int | None) -> None:
+        self.collector = collector
+        self.schema: LazySchema = collector.schema
+        self.outline = collector.schema.outline
+        self._caller = caller
+        self._limits = limits
+        self._most = most
+        self._cost = 0
+
+    def arguments(self, type_: GraphQLObjectType | None, nodes: Sequence[FieldNode]) -> dict[str, Any]:
+        """The arguments of a root field."""
+        assert type_ is not None
+        return arguments_of(type_, nodes[0], self.collector.variables)
+
+    def query(
+        self, root: Root, nodes: Sequence[FieldNode], given: dict[str, Any], *, open_key: bool = False
+    ) -> Compiled:
+        """The plan of a root field of Query. ``open_key`` leaves the key to whoever runs it."""
+        name = root.collection
+        if root.kind == "list":
+            parameters = root_parameters(self.outline, name, given, self._limits)
+            return Compiled(self._plan_list(name, self._tree(name, nodes, parameters, many=True)))
+        if root.kind == "aggregated":
+            return Compiled(self._plan_list(name, self._groups(name, nodes, given)))
+        if root.kind in ("by_id", "by_version"):
+            raw = root.kind == "by_version"
+            if not raw and given.get("version") not in (None, "", "main"):
+                raise Forbidden()
+            tree = self._tree(name, nodes, Parameters(), raw=raw)
+            return Compiled(self._item(name, tree, None if open_key else str(given["id"])))
+        return self._singleton(root, nodes, given)
+
+    def item(self, name: str, nodes: Sequence[FieldNode], key: str) -> Compiled:
+        """The plan of one item that a mutation answers with."""
+        return Compiled(self._item(name, self._tree(name, nodes, Parameters()), key))
+
+    def items(
+        self, name: str, nodes: Sequence[FieldNode], keys: Sequence[str], given: dict[str, Any]
+    ) -> Compiled:
+        """The plan of the items that a mutation answers with."""
+        parameters = root_parameters(self.outline, name, given, self._limits)
+        query = self._tree(name, nodes, parameters, many=True)
+        outline = self.outline
+        return Compiled(
+            plan_keys(outline.model, outline.rights, self._caller, name, keys, query, self._limits)
+        )
+
+    def singleton(self, name: str, nodes: Sequence[FieldNode]) -> Compiled:
+        """The plan of a singleton that a mutation answers with."""
+        return self._singleton(Root("singleton", name), nodes, {})
+
+    # -- plans ---------------------------------------------------------------------------------------------
+
+    def _plan_list(self, name: str, query: Query) -> ReadPlan:
+        outline = self.outline
+        return plan_list(outline.model, outline.rights, self._caller, name, query, self._limits)
+
+    def _item(self, name: str, query: Query, key: str | None) -> ReadPlan:
+        outline = self.outline
+        if key is None:
+            return plan_item(outline.model, outline.rights, self._caller, name, query, self._limits)
+        found = plan_keys(outline.model, outline.rights, self._caller, name, [key], query, self._limits)
+        return replace(found, single=True, page=replace(found.page, order=(), joins=()))
+
+    def _singleton(self, root: Root, nodes: Sequence[FieldNode], given: dict[str, Any]) -> Compiled:
+        name, outline = root.collection, self.outline
+        raw = root.kind == "singleton_by_version"
+        if not raw and given.get("version") not in (None, "", "main"):
+            raise Forbidden()
+        query = self._tree(name, nodes, Parameters(), raw=raw)
+        plan = plan_singleton(outline.model, outline.rights, self._caller, name, query, self._limits)
+        default, required = self._defaults(name, query.members or ())
+        return Compiled(replace(plan, empty=None), default, required)
+
+    def _defaults(self, name: str, members: Members) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What a singleton answers with that has no row, and the members that can't be null."""
+        shapes = self.outline.fields(name, "read")
+        values: dict[str, Any] = {}
+        required = []
+        for member in members:
+            values[member.output] = None
+            if isinstance(member, Named):
+                values[member.output] = member.text
+            elif isinstance(member, Plain):
+                field = shapes[member.field].field
+                if field.column is not None and not field.column.primary_key:
+                    values[member.output] = default_value(field.column.default, field.type)
+                if shapes[member.field].required and values[member.output] is None:
+                    required.append(member.output)
+            elif isinstance(member, Related) and shapes[member.field].kind == "many":
+                values[member.output] = []
+        return values, tuple(required)
+
+    # -- selections ----------------------------------------------------------------------------------------
+
+    def _tree(
+        self,
+        name: str,
+        nodes: Sequence[FieldNode],
+        parameters: Parameters,
+        *,
+        raw: bool = False,
+        many: bool = False,
+    ) -> Query:
+        type_name = f"version_{name}" if raw else name
+        rows = self._spend(1, parameters, self._limits.default) if many else 1
+        found = self.collector.below(nodes, type_name)
+        members = self._raw(name, found) if raw else self._members(name, found, rows)
+        return Query(root=parameters, members=members)
+
+    def _members(self, name: str, found: Collected, rows: int) -> Members:
+        shapes = self.outline.fields(name, "read")
+        type_ = self.schema.get_type(name)
+        assert isinstance(type_, GraphQLObjectType)
+        members: list[Member] = []
+        for output, nodes in found.items():
+            asked = nodes[0].name.value
+            if asked == "__typename":
+                members.append(Named(output, name))
+            elif asked in shapes:
+                members.append(self._member(type_, output, shapes[asked], nodes, rows))
+            else:
+                members.append(self._functions(output, asked.removesuffix("_func"), shapes, nodes))
+        return tuple(members)
+
+    def _member(
+        self, type_: GraphQLObjectType, output: str, shape: Shape, nodes: Sequence[FieldNode], rows: int
+    ) -> Member:
+        if shape.kind == "scalar":
+            return Plain(output, shape.name, kinds.value_form(shape.field, shape.scalar))
+        if shape.kind == "any":
+            return AnyRelated(output, shape.name, self._branches(type_.name, shape, nodes, rows))
+        given = arguments_of(type_, nodes[0], self.collector.variables)
+        parameters = nested_parameters(self.outline, shape.related, given, self._limits)
+        below = self._spend(rows, parameters, ESTIMATE) if shape.kind == "many" else rows
+        members = self._members(shape.related, self.collector.below(nodes, shape.related), below)
+        return Related(output, shape.name, members, parameters)
+
+    def _branches(
+        self, owner: str, shape: Shape, nodes: Sequence[FieldNode], rows: int
+    ) -> tuple[tuple[str, Members], ...]:
+        union = self.schema.get_type(union_name(owner, shape.name))
+        assert isinstance(union, GraphQLUnionType)
+        return tuple(
+            (target, self._members(target, self.collector.below(nodes, target), rows))
+            for target in shape.targets
+        )
+
+    def _functions(self, output: str, field: str, shapes: Any, nodes: Sequence[FieldNode]) -> Functions:
+        shape = shapes[field]
+        type_name = f"{shape.functions}_functions"
+        functions, names = [], []
+        for inner, asked in self.collector.below(nodes, type_name).items():
+            if asked[0].name.value == "__typename":
+                names.append((inner, type_name))
+            else:
+                functions.append((inner, asked[0].name.value))
+        return Functions(output, field, tuple(functions), tuple(names))
+
+    def _raw(self, name: str, found: Collected) -> Members:
+        """The members of a version: every relation as its key or keys."""
+        shapes = self.outline.fields(name, "update")
+        members: list[Member] = []
+        for output, nodes in found.items():
+            asked = nodes[0].name.value
+            if asked == "__typename":
+                members.append(Named(output, f"version_{name}"))
+                continue
+            shape = shapes[asked]
+            form = "plain" if shape.kind in ("one", "many") else kinds.value_form(shape.field, shape.scalar)
+            members.append(Plain(output, asked, form))
+        return tuple(members)
+
+    def _groups(self, name: str, nodes: Sequence[FieldNode], given: dict[str, Any]) -> Query:
+        asked: dict[str, dict[str, None]] = {}
+        grouped: list[GroupMember] = []
+        for output, inner in self.collector.below(nodes, f"{name}_aggregated").items():
+            function = inner[0].name.value
+            if function == "__typename":
+                grouped.append(GroupMember(output, "", text=f"{name}_aggregated"))
+                continue
+            if function in ("group", "countAll"):
+                grouped.append(GroupMember(output, function))
+                continue
+            kind = "count" if function in ("count", "countDistinct") else "fields"
+            type_name = f"{name}_aggregated_{kind}"
+            fields, names = [], []
+            for key, found in self.collector.below(inner, type_name).items():
+                field = found[0].name.value
+                if field == "__typename":
+                    names.append((key, type_name))
+                    continue
+                fields.append((key, field))
+                asked.setdefault(function, {})[field] = None
+            grouped.append(GroupMember(output, function, tuple(fields), "", tuple(names)))
+        group = [entry for entry in given.get("groupBy") or () if entry]
+        made = parse_query({"groupBy": group}, self._limits)
+        parameters = root_parameters(self.outline, name, given, self._limits)
+        self._spend(1, parameters, self._limits.default)
+        aggregate = tuple((function, tuple(names)) for function, names in asked.items())
+        return Query(root=parameters, aggregate=aggregate, group=made.group, grouped=tuple(grouped))
+
+    def _spend(self, parents: int, parameters: Parameters, estimate: int) -> int:
+        """The rows that a list adds to the estimate. Raises InvalidQuery beyond the limit."""
+        limit = parameters.limit
+        rows = parents * (estimate if limit is None or limit < 0 else limit)
+        self._cost += rows
+        if self._most is not None and self._cost > self._most:
+            raise InvalidQuery(
+                f"The query is estimated to read more than {self._most} rows; lower its limits"
+            )
+        return rows

@@ -1,0 +1,92 @@
+"""`/graphql` and `/graphql/system`: what a request may look like, and the form of its answer (section 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import hdrs, web
+from graphql import OperationType
+
+from api.bodies import read_json
+from api.graphql.persisted import Persisted
+from api.graphql.run import Asked
+from api.keys import CONTEXT, GRAPHQL
+from api.responses import failure, raw_json
+from domain.errors import InvalidPayload, InvalidQuery
+from domain.graphql.errors import GraphQLExecution, MethodNotAllowed
+from domain.graphql.outline import Scope
+
+MEDIA_TYPE = "application/graphql-response+json"
+
+
+async def items(request: web.Request) -> web.StreamResponse:
+    """`/graphql`, whatever stands behind it."""
+    return await _handle(request, "items")
+
+
+async def system(request: web.Request) -> web.StreamResponse:
+    """`/graphql/system`."""
+    return await _handle(request, "system")
+
+
+async def _handle(request: web.Request, scope: Scope) -> web.StreamResponse:
+    if request.method == "POST":
+        given = await read_json(request)
+    elif request.method in ("GET", "HEAD"):
+        given = _from_url(request)
+    else:
+        return _not_allowed(["GET", "POST"], request.method)
+    engine = request.app[GRAPHQL]
+    asked = _asked(given, engine.persisted)
+    document = await engine.document(request[CONTEXT], scope, asked.text)
+    if request.method != "POST":
+        operation = document.operation(asked.operation)
+        if operation is not None and operation.operation == OperationType.MUTATION:
+            return _not_allowed(["POST"], request.method)
+    response = raw_json(await engine.run(request, document, asked))
+    if MEDIA_TYPE in request.headers.get(hdrs.ACCEPT, ""):
+        response.headers[hdrs.CONTENT_TYPE] = f"{MEDIA_TYPE}; charset=utf-8"
+    return response
+
+
+def _from_url(request: web.Request) -> dict[str, Any]:
+    given: dict[str, Any] = dict(request.query)
+    for name in ("variables", "extensions"):
+        if given.get(name):
+            try:
+                given[name] = orjson.loads(given[name])
+            except orjson.JSONDecodeError:
+                raise InvalidQuery(f'Invalid JSON in "{name}"') from None
+        else:
+            given.pop(name, None)
+    return given
+
+
+def _asked(given: Any, persisted: Persisted) -> Asked:
+    if not isinstance(given, dict):
+        raise InvalidPayload("Must provide a query string")
+    text = persisted.text(given.get("extensions"), given.get("query"))
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidPayload("Must provide a query string")
+    variables, operation = given.get("variables"), given.get("operationName")
+    if variables is not None and not isinstance(variables, dict):
+        raise GraphQLExecution(["Variables must be an object."])
+    if operation is not None and not isinstance(operation, str):
+        raise GraphQLExecution(["The operation name must be a string."])
+    return Asked(text, variables or {}, operation or None)
+
+
+def _not_allowed(allowed: list[str], current: str) -> web.Response:
+    response = failure(MethodNotAllowed(allowed, current))
+    response.headers[hdrs.ALLOW] = ", ".join(allowed)
+    return response
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of GraphQL."""
+    return [
+        web.route("*", "/graphql/system", system),
+        web.route("*", "/graphql", items),
+        web.route("*", "/graphql/{rest:.*}", items),
+    ]

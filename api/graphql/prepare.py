@@ -1,0 +1,173 @@
+"""Operations made ready to run: every root field a plan, a fixed answer, or left to graphql-core."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graphql import GraphQLNonNull, GraphQLObjectType, OperationDefinitionNode
+from graphql.language.ast import FieldNode, VariableNode
+
+from api.graphql.collect import Collector
+from api.graphql.compile import Compiled, Compiler
+from api.graphql.documents import Document
+from domain.access.caller import Caller
+from domain.errors import ActaError, Forbidden
+from domain.graphql.roots import Root
+from domain.query.limits import QueryLimits
+from projections.reading.reader import Reader
+from projections.reading.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One root field: exactly one of ``value``, ``compiled`` and ``error``, or graphql-core has it."""
+
+    name: str
+    nodes: Sequence[FieldNode]
+    required: bool = False
+    value: bytes | None = None
+    compiled: Compiled | None = None
+    error: ActaError | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether graphql-core executes the field."""
+        return self.value is None and self.compiled is None and self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A query ready to run, for any caller with the schema's rights.
+
+    ``statement`` answers all plans at once. ``key`` is the collection whose key the statement leaves open.
+    """
+
+    entries: tuple[Entry, ...]
+    statement: Statement | None
+    key: str | None = None
+
+    @property
+    def plans(self) -> list[Entry]:
+        """The entries that the statement answers, in the order of its columns."""
+        return [entry for entry in self.entries if entry.compiled is not None]
+
+    @property
+    def left(self) -> list[Entry]:
+        """The entries that graphql-core executes."""
+        return [entry for entry in self.entries if entry.left]
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """What preparing needs to know of the process. ``most`` rows may be estimated for one operation."""
+
+    reader: Reader
+    limits: QueryLimits
+    most: int | None
+
+    def collector(self, document: Document, variables: dict[str, Any]) -> Collector:
+        """A collector for an operation of a document."""
+        return Collector(document.schema, document.fragments, variables)
+
+    def compiler(self, collector: Collector, caller: Caller) -> Compiler:
+        """A compiler for an operation."""
+        return Compiler(collector, caller, self.limits, self.most)
+
+    def query(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        variables: dict[str, Any],
+        caller: Caller,
+        open_key: str | None = None,
+    ) -> Prepared:
+        """A query made ready. ``open_key`` is the collection whose key is left open."""
+        schema = document.schema
+        collector = self.collector(document, variables)
+        compiler = self.compiler(collector, caller)
+        type_ = schema.query_type
+        assert type_ is not None
+        found = collector.fields([operation.selection_set], type_.name)
+        entries = [
+            self._entry(compiler, type_, schema.queries, name, nodes, caller, open_key is not None)
+            for name, nodes in found.items()
+        ]
+        plans = [entry.compiled.plan for entry in entries if entry.compiled is not None]
+        statement = self.reader.compiled(plans, schema.outline.model.version) if plans else None
+        return Prepared(tuple(entries), statement, open_key)
+
+    def _entry(
+        self,
+        compiler: Compiler,
+        type_: GraphQLObjectType,
+        roots: Mapping[str, Root],
+        name: str,
+        nodes: Sequence[FieldNode],
+        caller: Caller,
+        open_key: bool,
+    ) -> Entry:
+        asked = nodes[0].name.value
+        if asked == "__typename":
+            return Entry(name, nodes, value=f'"{type_.name}"'.encode())
+        if asked == "_empty":
+            return Entry(name, nodes, value=b"null")
+        if asked.startswith("__"):
+            return Entry(name, nodes)
+        required = isinstance(type_.fields[asked].type, GraphQLNonNull)
+        root = roots.get(asked)
+        try:
+            if root is not None:
+                given = {} if open_key else compiler.arguments(type_, nodes)
+                compiled = compiler.query(root, nodes, given, open_key=open_key)
+                return Entry(name, nodes, required, compiled=compiled)
+            return own(compiler, name, nodes, asked, caller) or Entry(name, nodes, required)
+        except ActaError as error:
+            return Entry(name, nodes, required, error=error)
+
+
+def own(
+    compiler: Compiler, name: str, nodes: Sequence[FieldNode], asked: str, caller: Caller
+) -> Entry | None:
+    """The caller's own user or roles, which are plans too; None for any other operation."""
+    if asked == "users_me":
+        if caller.user is None:
+            return Entry(name, nodes, value=b"null")
+        return Entry(name, nodes, compiled=compiler.item("directus_users", nodes, str(caller.user)))
+    if asked == "roles_me":
+        if caller.user is None:
+            raise Forbidden()
+        keys = sorted(str(role) for role in caller.roles)
+        if not keys:
+            return Entry(name, nodes, value=b"[]")
+        return Entry(name, nodes, compiled=compiler.items("directus_roles", nodes, keys, {}))
+    return None
+
+
+def open_key(document: Document, operation: OperationDefinitionNode, text: str) -> tuple[str, str] | None:
+    """The variable that is nothing but the key of the one item that a query asks for, and its collection.
+
+    Requests that differ in it alone share a prepared query.
+    """
+    selections = operation.selection_set.selections
+    if len(selections) != 1 or not isinstance(selections[0], FieldNode) or selections[0].directives:
+        return None
+    node = selections[0]
+    root = document.schema.queries.get(node.name.value)
+    if root is None or root.kind != "by_id" or len(node.arguments) != 1:
+        return None
+    value = node.arguments[0].value
+    if not isinstance(value, VariableNode):
+        return None
+    name = value.name.value
+    if len(re.findall(rf"\${re.escape(name)}(?![A-Za-z0-9_])", text)) != 2:
+        return None
+    definition = next(
+        (one for one in operation.variable_definitions if one.variable.name.value == name), None
+    )
+    return None if definition is None or definition.default_value else (name, root.collection)
+
+
+OperationKind = Literal["query", "mutation"]
