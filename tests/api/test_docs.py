@@ -11,7 +11,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def codes(base: type[ActaError] = ActaError) -> dict[str, int]:
-    found = {base.code: base.status}
+    # Those of the realtime protocol are no answers of HTTP.
+    found = {base.code: base.status} if base.__module__.startswith("domain.") else {}
     for entry in base.__subclasses__():
         found |= codes(entry)
     return found
