@@ -38,6 +38,7 @@ from api.rest import (
     imports,
     items,
     me,
+    metrics,
     permissions,
     relations,
     schema,
@@ -74,6 +75,7 @@ ROOMS = (
     utils,
     imports,
     graphql,
+    metrics,
 )
 
 
@@ -154,6 +156,7 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     counters = Counters(database)
     app[keys.LIMITER] = Limiter(settings.limiter, counters)
     app[keys.DATABASE] = database
+    app[keys.METRICS] = metrics.Metrics(settings.metrics.prefix)
     app[keys.MODELS] = models
     app[keys.READER] = reader
     app[keys.WRITER] = writer

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from api.auth.tokens import Signer
     from api.graphql.run import Engine
     from api.items import Items
+    from api.rest.metrics import Metrics
     from projections.database import Database
     from projections.log.contexts import Contexts
     from projections.reading.reader import Reader
@@ -61,6 +62,7 @@ SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")
 LOGIN: web.AppKey[Login] = web.AppKey("login")
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 
 REQUEST_ID = web.RequestKey("request_id", str)
 CONTEXT = web.RequestKey("context", Context)

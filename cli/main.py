@@ -8,6 +8,7 @@ import sys
 import typer
 
 from cli.commands.adopt import adopt
+from cli.commands.followers import followers
 from cli.commands.log import log
 from cli.commands.rebuild import rebuild
 from cli.commands.restore import restore
@@ -35,6 +36,7 @@ app.command()(log)
 app.command()(worker)
 app.command()(settings)
 app.command()(adopt)
+app.add_typer(followers, name="followers")
 app.add_typer(schema, name="schema")
 app.add_typer(users, name="users")
 

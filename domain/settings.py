@@ -21,6 +21,7 @@ from domain.settings_access import (
     policy_directives,
 )
 from domain.settings_providers import ProviderSettings, parse_providers
+from domain.settings_streams import KafkaSettings, MetricsSettings
 from domain.settings_types import UNITS, Group, Limit, Names, SettingsError, Size
 
 __all__ = [
@@ -124,13 +125,6 @@ class RealtimeSettings(Group):
     heartbeat_period: float = Field(30, alias="WEBSOCKETS_HEARTBEAT_PERIOD", gt=0)
 
 
-class KafkaSettings(Group):
-    """Where events are published to; nothing is when `bootstrap_servers` is empty."""
-
-    bootstrap_servers: Names = Field((), alias="KAFKA_BOOTSTRAP_SERVERS")
-    topic_prefix: str = Field("acta.", alias="KAFKA_TOPIC_PREFIX")
-
-
 class LocalStorage(Group):
     """Files in a directory of this machine."""
 
@@ -175,6 +169,7 @@ class Settings(Group):
     directives: Mapping[str, str] = Field(default_factory=lambda: dict(DIRECTIVES))
     log: LogSettings = LogSettings()
     realtime: RealtimeSettings = RealtimeSettings()
+    metrics: MetricsSettings = MetricsSettings()
     kafka: KafkaSettings = KafkaSettings()
     storage: StorageSettings = StorageSettings()
 

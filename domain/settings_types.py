@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
@@ -43,6 +43,7 @@ def _unlimited(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 SameSite = Literal["lax", "strict", "none"]

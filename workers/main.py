@@ -12,6 +12,7 @@ from projections.database import Database
 from projections.log.prepare import prepare
 from workers import sealer
 from workers.follower import Follower, follow
+from workers.leadership import Leadership
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
 from workers.wake import Wake
@@ -31,9 +32,10 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     running = followers(settings)
     async with await Database.open(url, maximum=len(running) + 2, application="acta worker") as database:
         await prepare(database)
-        wake = Wake()
+        wake, leadership = Wake(), Leadership(database)
         async with asyncio.TaskGroup() as group:
             group.create_task(sealer.run(database, stop))
             group.create_task(wake.listen(database, stop))
+            group.create_task(leadership.watch(stop))
             for follower in running:
-                group.create_task(follow(follower, database, wake, stop))
+                group.create_task(follow(follower, database, wake, stop, leadership))

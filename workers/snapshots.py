@@ -7,10 +7,10 @@ from typing import ClassVar
 from projections.database import Connection
 from projections.log.positions import last_position
 from projections.log.snapshots import take_snapshots
-from workers.follower import Follower
+from workers.follower import Batch, InwardFollower
 
 
-class Snapshots(Follower):
+class Snapshots(InwardFollower):
     """A snapshot of an item every hundred events. In SQL alone: the events never come here."""
 
     name: ClassVar[str] = "snapshots"
@@ -18,9 +18,9 @@ class Snapshots(Follower):
     # A snapshot helps long histories only, so it may come late and in large batches, which are cheaper.
     pace: ClassVar[float] = 2.0
 
-    async def advance(self, connection: Connection, after: int) -> int:
+    async def advance(self, connection: Connection, batch: Batch) -> int:
         """Take what is due."""
-        upto = min(after + self.batch, await last_position(connection))
-        if upto > after:
-            await take_snapshots(connection, after, upto - after)
+        upto = min(batch.after + batch.limit, await last_position(connection))
+        if upto > batch.after:
+            await take_snapshots(connection, batch.after, upto - batch.after)
         return upto

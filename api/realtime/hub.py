@@ -151,7 +151,7 @@ class Hub:
                 await self._tell(change)
             if records:
                 self._position = records[-1].position
-        return len(records) == BATCH
+        return bool(records)
 
     async def _tell(self, change: Change) -> None:
         # A copy: subscribers come and go while others are told.

@@ -16,6 +16,7 @@ from domain.access.caller import SYSTEM
 from domain.access.rights import ADMINISTRATOR
 from domain.errors import ServiceUnavailable
 from domain.settings import RealtimeSettings
+from projections.log.cursors import Overview, overview
 
 VERSION = "11.17.4"
 THRESHOLD_MS = 150
@@ -86,9 +87,10 @@ async def health(request: web.Request) -> web.Response:
     began = time.perf_counter()
     status = "ok"
     check: dict[str, Any] = {"componentType": "datastore", "observedUnit": "ms", "threshold": THRESHOLD_MS}
+    followers: list[Overview] = []
     try:
         async with database.connection() as connection:
-            await connection.execute("select 1")
+            followers = await overview(connection)
     except ServiceUnavailable as error:
         status = "error"
         check["output"] = error.message
@@ -96,16 +98,33 @@ async def health(request: web.Request) -> web.Response:
     if status == "ok" and milliseconds > THRESHOLD_MS:
         status = "warn"
     check |= {"status": status, "observedValue": milliseconds}
+    threshold = request.app[SETTINGS].metrics.lag_threshold
+    behind = {f"followers:{entry.name}": [_follower_check(entry, threshold)] for entry in followers}
+    if status == "ok" and any(found["status"] == "warn" for (found,) in behind.values()):
+        status = "warn"
     answer: dict[str, Any] = {"status": status}
     if request[CONTEXT].rights.admin:
         answer |= {
             "releaseId": VERSION,
             "serviceId": request.app[SETTINGS].server.public_url,
-            "checks": {"pg:responseTime": [check], **_pool_checks(database.statistics())},
+            "checks": {"pg:responseTime": [check], **_pool_checks(database.statistics()), **behind},
         }
     response = raw_json(orjson.dumps(answer), 503 if status == "error" else 200)
     response.headers["Content-Type"] = "application/health+json; charset=utf-8"
     return response
+
+
+def _follower_check(entry: Overview, threshold: int) -> dict[str, Any]:
+    """How far a follower is behind; its last error while it is in trouble."""
+    trouble = entry.error or (f"{entry.parked} events were parked" if entry.parked else None)
+    return {
+        "status": "warn" if trouble or entry.lag > threshold else "ok",
+        "componentType": "component",
+        "observedUnit": "events",
+        "observedValue": entry.lag,
+        "threshold": threshold,
+        **({"output": trouble} if trouble else {}),
+    }
 
 
 def _pool_checks(pool: dict[str, int]) -> dict[str, Any]:

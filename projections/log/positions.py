@@ -14,6 +14,8 @@ from projections.database import Connection
 from projections.sql import load
 
 SQL: Final = load("log/positions")
+# Of payloads as they are stored, which is often compressed.
+BATCH_BYTES: Final = 8 * 1024**2
 RECORDS: Final = SQL["records"].format(ranges=SQL["ranges"])
 
 
@@ -25,8 +27,9 @@ async def require_log(connection: Connection) -> None:
 
 
 async def read(connection: Connection, after: int, limit: int = 1000) -> list[Record]:
-    """The sealed events after a position, in order, at most ``limit``; empty at the end of the log."""
-    cursor = await connection.execute(RECORDS, {"after": after, "limit": limit})
+    """The sealed events after a position, in order, at most ``limit``, fewer when they are large; empty at
+    the end of the log."""
+    cursor = await connection.execute(RECORDS, {"after": after, "limit": limit, "bytes": BATCH_BYTES})
     return [Record(*row) for row in await cursor.fetchall()]
 
 

@@ -61,7 +61,7 @@ class Socket:
         """Send a message."""
         await self.socket.send_json(message)
 
-    async def frame(self, seconds: float = 5) -> Any:
+    async def frame(self, seconds: float = 20) -> Any:
         """The next frame; None when the server has closed."""
         received = await self.socket.receive(timeout=seconds)
         if received.type is aiohttp.WSMsgType.TEXT:

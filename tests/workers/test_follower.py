@@ -12,7 +12,12 @@ from projections.database import Connection, Database
 from tests.log.support import rows, run, value, write
 from workers import follower as module
 from workers import sealer
-from workers.follower import RecordFollower, follow, step
+from workers.follower import (
+    Follower,
+    RecordFollower,
+    follow,
+)
+from workers.leadership import Leadership
 from workers.wake import Wake
 
 
@@ -48,20 +53,21 @@ class Latest(Collecting):
 class Running:
     """A sealer, a wake-up and followers, as in a worker process."""
 
-    def __init__(self, database: Database, *followers: Collecting) -> None:
+    def __init__(self, database: Database, *followers: Follower) -> None:
         self.database, self.followers = database, followers
         self.stop, self.wake = asyncio.Event(), Wake()
 
     async def __aenter__(self) -> "Running":
         await run(self.database, "create table if not exists public.copies (seq bigint primary key)")
-        self.tasks = [
+        self.tasks: list[asyncio.Task[None]] = [
             asyncio.create_task(sealer.run(self.database, self.stop)),
             asyncio.create_task(self.wake.listen(self.database, self.stop)),
-            *(
-                asyncio.create_task(follow(follower, self.database, self.wake, self.stop))
-                for follower in self.followers
-            ),
         ]
+        # As many processes as followers.
+        for follower in self.followers:
+            leadership = Leadership(self.database)
+            running = follow(follower, self.database, self.wake, self.stop, leadership)
+            self.tasks += [asyncio.create_task(running), asyncio.create_task(leadership.watch(self.stop))]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -129,6 +135,8 @@ async def test_a_lost_server_is_survived(database: Database, monkeypatch: pytest
     async with Running(database, follower):
         await write(database, 3)
         await wait_for(follower, 3)
+        while await value(database, "select position from acta.cursors where name = 'collecting'") < 3:
+            await asyncio.sleep(0.02)
         await run(
             database,
             """
@@ -158,7 +166,7 @@ async def test_a_held_position_is_not_waited_for(database: Database) -> None:
         await wait_for(follower, 1)
     async with database.transaction() as other:
         await other.execute("select from acta.cursors where name = 'collecting' for update")
-        assert await asyncio.wait_for(step(follower, database), 5) == 0
+        assert await asyncio.wait_for(follower.step(database, 10), 5) == 0
 
 
 async def test_followers_are_woken_not_only_when_they_look(

@@ -8,7 +8,6 @@ from projections.database import Database
 from projections.log.seal import Sealer
 from projections.log.snapshots import EVERY
 from tests.log.support import CREATE, DELETE, TABLE, UPDATE, rows, run, value
-from workers.follower import step
 from workers.snapshots import Snapshots
 
 WRONG = """
@@ -28,7 +27,7 @@ async def take(database: Database) -> None:
         assert sealer is not None
         await sealer.seal()
     await run(database, "insert into acta.cursors (name) values ('snapshots') on conflict do nothing")
-    while await step(Snapshots(), database):
+    while await Snapshots().step(database, Snapshots.batch):
         pass
 
 

@@ -24,13 +24,18 @@ from pieces
 where first_position <= %(after)s + %(limit)s and first_position + end_seq - first_seq > %(after)s + 1
 
 -- name: records
--- The sealed events after a position, in order.
-with ranges as materialized ({ranges})
-select
-    event.seq + shift as position, event.seq, event.at, event.topic, event.collection, event.item,
-    event.actor, event.request, event.context, event.payload::text, event.meta
-from ranges
-join acta.events event on event.seq >= first_seq and event.seq < end_seq
+-- The sealed events after a position, in order: as many as fit into a number of bytes, and at least one.
+with ranges as materialized ({ranges}), sized as (
+    select
+        event.seq + shift as position, event.*,
+        sum(coalesce(pg_column_size(payload), 0)) over (order by event.seq + shift)
+            - coalesce(pg_column_size(payload), 0) as bytes_before
+    from ranges
+    join acta.events event on event.seq >= first_seq and event.seq < end_seq
+)
+select position, seq, at, topic, collection, item, actor, request, context, payload::text, meta
+from sized
+where bytes_before <= %(bytes)s
 order by position;
 
 -- name: last_position
