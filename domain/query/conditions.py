@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from domain.access.caller import Caller
 from domain.errors import InvalidQuery
 from domain.model import Collection
 from domain.query.comparisons import comparison, function_comparison, null_meets
+from domain.query.dynamic import is_missing, variable
 from domain.query.filters import (
     EVERYTHING,
     All,
@@ -25,18 +28,19 @@ from domain.query.filters import (
     disjunction,
 )
 from domain.query.plan import Compare, Exists, Expression, Predicate, Row, Truth, both, either
-from domain.query.scope import Hop, Path, Scope, function_call
-from domain.query.visibility import masked, row_rule
+from domain.query.scope import Path, Scope, function_call
+from domain.query.visibility import masked, step_to
 
 NOTHING = AnyOf(())
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row that a path has led to."""
+    """A row that a path has led to, at last by a step to ``many`` or to one."""
 
     collection: Collection
     row: Row
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +113,16 @@ class Conditions:
     def _through(self, path: Path, filter: Filter) -> Predicate | None:
         """Whether some row at the end of ``path`` meets the filter; a missing one counts as NULLs."""
         place, _ = self._place(path[:-1])
-        hop = self.scope.hop(place.collection, place.row, path[-1], self.base + path[:-1])
-        inner = replace(self, places={**self.places, path: Place(hop.collection, hop.row)})
-        visible = row_rule(self.scope, hop.collection, hop.row)
+        hop, visible = step_to(self.scope, place.collection, place.row, path[-1], self.base + path[:-1])
+        inner = replace(self, places={**self.places, path: Place(hop.collection, hop.row, hop.many)})
         found = Exists(hop.row, hop.link, both(visible, inner.compile(filter)), plain=True)
-        without = _without(filter, path)
+        without = _without(filter, path, len(path) - hop.many)
         if without == NOTHING:
             return found
         return either(found, both(self._absent(place, path), self.compile(without)))
 
     def _absent(self, place: Place, path: Path) -> Predicate:
-        hop: Hop = self.scope.hop(place.collection, place.row, path[-1], self.base + path[:-1])
-        visible = row_rule(self.scope, hop.collection, hop.row)
+        hop, visible = step_to(self.scope, place.collection, place.row, path[-1], self.base + path[:-1])
         if hop.link.enforced and visible is None:
             return Compare("null", hop.link.pairs[0][0])
         return Exists(hop.row, hop.link, visible, negated=True)
@@ -132,15 +134,17 @@ class Conditions:
             self.scope.field(place.collection, step, self.base)
         if len(filter.path) != 1 or not self.scope.many(place.collection, step):
             raise InvalidQuery(f'"{filter.kind}" can only be used with top level relational alias field')
-        hop = self.scope.hop(place.collection, place.row, step, self.base)
+        hop, visible = step_to(self.scope, place.collection, place.row, step, self.base)
         inner = Conditions(self.scope, {(): Place(hop.collection, hop.row)}, (*self.base, step))
-        visible = row_rule(self.scope, hop.collection, hop.row)
         return Exists(
             hop.row, hop.link, both(visible, inner.compile(filter.inner)), negated=filter.kind == "_none"
         )
 
     def _condition(self, condition: Condition) -> Predicate:
         place, rest = self._place(condition.path)
+        if not rest and not place.many:
+            # The foreign key itself, which may name a row that is not there, or not to be seen.
+            place, rest = self._place(condition.path[:-1])[0], condition.path[-1:]
         collection, path = place.collection, self.base + condition.path[:-1]
         if not rest:
             key = collection.primary_key[0]
@@ -166,19 +170,45 @@ class Conditions:
         return function_comparison(self.scope, expression, call[0], condition)
 
 
-def _without(filter: Filter, path: Path) -> Filter:
-    """The filter when there is no row at the end of ``path``: conditions below it see NULLs."""
+def _without(filter: Filter, path: Path, above: int) -> Filter:
+    """The filter when there is no row at the end of ``path``: conditions below it see NULLs.
+
+    Paths up to the length ``above`` end in a row that is there, as a foreign key that names nothing does.
+    """
     if isinstance(filter, All):
-        members = [_without(member, path) for member in filter.members]
+        members = [_without(member, path, above) for member in filter.members]
         return NOTHING if NOTHING in members else conjunction(members)
     if isinstance(filter, AnyOf):
         members = [
-            member for member in (_without(member, path) for member in filter.members) if member != NOTHING
+            member
+            for member in (_without(member, path, above) for member in filter.members)
+            if member != NOTHING
         ]
         return disjunction(members) if members else NOTHING
-    if isinstance(filter, Condition) and filter.path[: len(path)] == path:
+    if isinstance(filter, Condition) and len(filter.path) > above and filter.path[: len(path)] == path:
         return EVERYTHING if null_meets(filter.operator, filter.value) else NOTHING
     return filter
+
+
+def settled(filter: Filter, caller: Caller) -> Filter:
+    """The filter with null for what a caller without user or role has not got, which then means NULL."""
+    if isinstance(filter, Condition):
+        value = filter.value
+        known = (
+            tuple(_known(entry, caller) for entry in value)
+            if isinstance(value, tuple)
+            else _known(value, caller)
+        )
+        return filter if known == value else replace(filter, value=known)
+    if isinstance(filter, Quantified):
+        return replace(filter, inner=settled(filter.inner, caller))
+    return replace(filter, members=tuple(settled(member, caller) for member in filter.members))
+
+
+def _known(value: Any, caller: Caller) -> Any:
+    found = variable(value) if isinstance(value, str) and value.startswith("$") else None
+    missing = found is not None and not found[1] and is_missing(found[0], caller)
+    return None if missing else value
 
 
 def compile_filter(
@@ -187,5 +217,6 @@ def compile_filter(
     """The predicate of a filter on the rows of a collection; ``path`` leads there from the root."""
     if filter is None:
         return None
-    predicate = Conditions(scope, {(): Place(collection, row)}, path).compile(filter)
+    known = settled(filter, scope.caller)
+    predicate = Conditions(scope, {(): Place(collection, row)}, path).compile(known)
     return None if predicate == Truth(True) else predicate

@@ -47,6 +47,13 @@ def is_list(dynamic: Dynamic) -> bool:
     return dynamic.name in ("roles", "policies")
 
 
+def is_missing(dynamic: Dynamic, caller: Caller) -> bool:
+    """Whether the caller has no user, or no role, that the variable could stand for."""
+    return (dynamic.name == "user" and caller.user is None) or (
+        dynamic.name == "role" and caller.role is None
+    )
+
+
 def value(dynamic: Dynamic, caller: Caller, now: datetime) -> str | tuple[str, ...] | None:
     """What a variable stands for in one request, as text."""
     if dynamic.name == "now":

@@ -11,7 +11,7 @@ from domain.query.calls import called
 from domain.query.plan import Expression, First, Join, JsonPath, Order, Row
 from domain.query.query import Sort
 from domain.query.scope import Path, Scope, function_call
-from domain.query.visibility import masked, row_rule
+from domain.query.visibility import masked, step_to
 
 
 @dataclass
@@ -41,8 +41,7 @@ class Ordering:
                 return self._first(collection, row, key, depth - 1)
             prefix = key.path[:depth]
             if prefix not in self.places:
-                hop = self.scope.hop(collection, row, step, here)
-                visible = row_rule(self.scope, hop.collection, hop.row)
+                hop, visible = step_to(self.scope, collection, row, step, here)
                 self.joins[prefix] = Join(hop.row, hop.link, visible)
                 self.places[prefix] = hop.collection, hop.row
             collection, row = self.places[prefix]
@@ -67,10 +66,10 @@ def value_at(
         if not scope.many(collection, step):
             return _column(scope, collection, row, step, base)
         scope.field(collection, step, base)
-    hop = scope.hop(collection, row, step, base)
+    hop, visible = step_to(scope, collection, row, step, base)
     inner = rest or (hop.collection.primary_key[0],)
     expression = value_at(scope, hop.collection, hop.row, inner, (*base, step), descending)
-    return First(hop.row, hop.link, row_rule(scope, hop.collection, hop.row), expression, descending)
+    return First(hop.row, hop.link, visible, expression, descending)
 
 
 def _column(scope: Scope, collection: Collection, row: Row, name: str, base: Path) -> Expression:

@@ -183,8 +183,9 @@ def _groups(
     groups = plan_groups(scope, collection, row, query)
     order, ordering = group_order(scope, collection, row, query, groups, query.root.sort)
     names = tuple(entry.partition("(")[2].partition(")")[0] or entry for entry in query.group or ())
-    where = both(row_rule(scope, collection, row, names), _matching(scope, collection, row, query, keys))
-    where, multiplied = multiplying(where)
+    # A rule that goes along relations says which rows there are, never how often they count.
+    matching, multiplied = multiplying(_matching(scope, collection, row, query, keys))
+    where = both(row_rule(scope, collection, row, names), matching)
     limit, offset = window(scope, query.root)
     page = Page(row, where, tuple(ordering.joins.values()), multiplied, order, limit, offset)
     return ReadPlan(collection.name, page, groups, single, _meta(scope, collection, query, keys))

@@ -41,13 +41,14 @@ class ReadRule:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A step from a row to a related one."""
+    """A step from a row to a related one; ``naming`` are fields of that one that the step spells out."""
 
     collection: Collection
     row: Row
     link: Link
     many: bool
     name: str
+    naming: Path = ()
 
 
 @dataclass(frozen=True)
@@ -218,13 +219,13 @@ class Scope:
             side = self.side(child, call[2])
             if side is None or side.relation.related != collection.name:
                 raise self.refused(child, [call[2]], (*path, step))
-            return self.to_many(row, collection, child, call[2], step)
+            return replace(self.to_many(row, collection, child, call[2], step), naming=(call[2],))
         self.field(child, call[3], (*path, step))
         there = self.row(child)
         here = Text(self.ref(row, collection, collection.primary_key[0]))
         item, which = self.ref(there, child, call[2]), self.ref(there, child, call[3])
         link = Link(((here, Text(item)),), when=Compare("eq", which, Value(collection.name)))
-        return Hop(child, there, link, many=True, name=step)
+        return Hop(child, there, link, many=True, name=step, naming=(call[2], call[3]))
 
     def key(self, row: Row, collection: Collection) -> Expression | None:
         """The key of a row, as text when it has several columns; None for collections without one."""

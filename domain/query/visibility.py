@@ -9,10 +9,11 @@ row as none. (The reference compares real values there, which tells a patient ca
 from __future__ import annotations
 
 from collections.abc import Collection as Names
+from dataclasses import replace
 
 from domain.model import Collection, Field
-from domain.query.plan import Expression, Masked, Predicate, Row, either
-from domain.query.scope import ReadRule, Scope
+from domain.query.plan import Expression, Masked, Predicate, Row, both, either
+from domain.query.scope import Hop, Path, ReadRule, Scope
 
 
 def participating(scope: Scope, collection: Collection, names: Names[str] = ()) -> tuple[ReadRule, ...]:
@@ -48,6 +49,25 @@ def masked(
     expression = scope.ref(row, collection, field.name)
     visible = mask(scope, collection, row, field.name, names)
     return expression if visible is None else Masked(expression, visible)
+
+
+def step_to(
+    scope: Scope, collection: Collection, row: Row, step: str, path: Path
+) -> tuple[Hop, Predicate | None]:
+    """A step of a filter or sort path, and what the rows it leads to have to meet to be seen.
+
+    Where the relation's own field is hidden in a row, nothing is related to it.
+    """
+    hop = scope.hop(collection, row, step, path)
+    visible = row_rule(scope, hop.collection, hop.row)
+    if scope.rights.admin:
+        return hop, visible
+    for name in hop.naming:
+        visible = both(visible, mask(scope, hop.collection, hop.row, name))
+    shown = None if hop.naming else mask(scope, collection, row, step.partition(":")[0])
+    if shown is not None:
+        hop = replace(hop, link=replace(hop.link, when=both(hop.link.when, shown), enforced=False))
+    return hop, visible
 
 
 def _any(scope: Scope, rules: tuple[ReadRule, ...], collection: Collection, row: Row) -> Predicate | None:

@@ -70,7 +70,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return plan_list(model, rights, caller, collection, query, self._limits)
 
-        statement = self._statement((model.version, rights.key, collection, "list"), raw, model, plan)
+        statement = self._statement(_place(model, rights, caller, collection, "list"), raw, model, plan)
         return await self._run(statement, caller, connection) or EMPTY_LIST
 
     async def item(
@@ -89,7 +89,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return plan_item(model, rights, caller, collection, query, self._limits)
 
-        statement = self._statement((model.version, rights.key, collection, "item"), raw, model, plan)
+        statement = self._statement(_place(model, rights, caller, collection, "item"), raw, model, plan)
         parts = key_parts(model.collections[collection], key)
         return await self._run(statement, caller, connection, parts)
 
@@ -145,7 +145,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return plan_singleton(model, rights, caller, collection, query, self._limits)
 
-        statement = self._statement((model.version, rights.key, collection, "singleton"), raw, model, plan)
+        statement = self._statement(_place(model, rights, caller, collection, "singleton"), raw, model, plan)
         return await self._run(statement, caller, connection) or b'{"data":{}}'
 
     async def rows(
@@ -243,6 +243,11 @@ class Reader:
         except psycopg.Error as error:
             raise refusal(error) from error
         return envelope(statement.shape, values)
+
+
+def _place(model: Model, rights: Rights, caller: Caller, collection: str, kind: str) -> tuple[Any, ...]:
+    """What a kept plan holds for. Without user or role, variables that stand for them are planned as null."""
+    return model.version, rights.key, caller.user is None, caller.role is None, collection, kind
 
 
 async def _translated(parts: AsyncIterator[_Part]) -> AsyncIterator[_Part]:
