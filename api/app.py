@@ -59,6 +59,7 @@ from projections.tables.importing import Importer
 from projections.tables.item_writer import ItemWriter
 from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
+from projections.tables.writing.idempotency import IdempotencyKeys
 
 # Routes with fixed names below a path come before those with a key in the same place.
 ROOMS = (
@@ -130,7 +131,8 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
         models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         _wire(app, settings, database, models)
         watches = [
-            asyncio.create_task(watch()) for watch in (models.watch, app[keys.AUTHENTICATOR].rights.watch)
+            asyncio.create_task(watch())
+            for watch in (models.watch, app[keys.AUTHENTICATOR].rights.watch, app[keys.IDEMPOTENCY].tidy)
         ]
         try:
             yield
@@ -160,7 +162,8 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.MODELS] = models
     app[keys.READER] = reader
     app[keys.WRITER] = writer
-    app[keys.ITEMS] = items = Items(reader, writer, contexts, rights)
+    app[keys.IDEMPOTENCY] = idempotency = IdempotencyKeys(database)
+    app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency)
     schemas = Schemas()
     models.on_change(schemas.warm)
     app[keys.GRAPHQL] = Engine(

@@ -24,7 +24,7 @@ async def read_json(request: web.Request) -> Any:
     Raises:
         InvalidPayload: malformed, too large, not UTF-8, with NUL characters, or neither object nor array.
     """
-    if not request.body_exists or not _is_json(request):
+    if not request.body_exists or not is_json(request):
         return {}
     try:
         raw = await request.read()
@@ -59,7 +59,8 @@ def parse_json(raw: bytes) -> Any:
     return value
 
 
-def _is_json(request: web.Request) -> bool:
+def is_json(request: web.Request) -> bool:
+    """Whether a body counts: it is declared as JSON. Raises UnsupportedMediaType for other charsets."""
     if request.content_type != "application/json":
         return False
     charset = (request.charset or "utf-8").lower()

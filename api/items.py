@@ -7,7 +7,8 @@ collection demands beyond its fields (`projections.system`) is known there, not 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from api.commands import make_command
 from api.keys import Context
@@ -15,9 +16,11 @@ from domain.access.rights import ADMINISTRATOR, Action
 from domain.errors import Forbidden
 from domain.model.keys import join_key
 from projections.log.contexts import Contexts
-from projections.reading.reader import Reader
+from projections.reading.reader import Reader, Versioned
 from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
+from projections.tables.writing.idempotency import IdempotencyKeys
+from projections.tables.writing.versions import Expected
 
 EMPTY = b'{"data":[]}'
 Raw = str | Mapping[str, Any]
@@ -25,14 +28,30 @@ Payload = dict[str, Any]
 T = TypeVar("T")
 
 
+class Written(NamedTuple):
+    """An item that was written: its key; the item envelope and its version where they are known already."""
+
+    key: str | None = None
+    answer: bytes | None = None
+    version: str | None = None
+
+
 class Items:
     """Items of all collections, as one caller sees and changes them."""
 
-    def __init__(self, reader: Reader, writer: ItemWriter, contexts: Contexts, rights: RightsStore) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        writer: ItemWriter,
+        contexts: Contexts,
+        rights: RightsStore,
+        idempotency: IdempotencyKeys,
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._contexts = contexts
         self._rights = rights
+        self._idempotency = idempotency
 
     async def read(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The list envelope; of a singleton the item envelope."""
@@ -44,6 +63,12 @@ class Items:
         """The item envelope, None when the caller can't see such an item."""
         return await self._reader.item(context.model, context.rights, context.caller, collection, key, raw)
 
+    async def read_version(self, context: Context, collection: str, key: str, raw: Raw) -> Versioned:
+        """As :meth:`read_one`, with the item's version."""
+        return await self._reader.item_version(
+            context.model, context.rights, context.caller, collection, key, raw
+        )
+
     async def read_many(self, context: Context, collection: str, keys: Sequence[str], raw: Raw) -> bytes:
         """The list envelope of those of the keys that the caller can see."""
         return await self._reader.by_keys(
@@ -53,6 +78,12 @@ class Items:
     async def read_singleton(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The item envelope of a singleton, its defaults when no row is stored."""
         return await self._reader.singleton(context.model, context.rights, context.caller, collection, raw)
+
+    async def read_singleton_version(self, context: Context, collection: str, raw: Raw) -> Versioned:
+        """As :meth:`read_singleton`, with the version of its row."""
+        return await self._reader.singleton_version(
+            context.model, context.rights, context.caller, collection, raw
+        )
 
     async def matching(self, context: Context, collection: str, query: Mapping[str, Any]) -> list[str]:
         """The keys of the items a query selects; the caller's right to read them does not matter here."""
@@ -77,39 +108,64 @@ class Items:
             != EMPTY
         )
 
-    async def create_one(
-        self, context: Context, collection: str, payload: Payload, raw: str
-    ) -> tuple[str, bytes | None]:
-        """Create an item: its key, and the item envelope where the writing statement could answer with it."""
+    async def create_one(self, context: Context, collection: str, payload: Payload, raw: str) -> Written:
+        """Create an item, and answer where the writing statement could."""
+        if context.once is not None:
+            return Written((await self.create(context, collection, [payload]))[0])
         one = await self._settled(self._writer.create_one, context, collection, payload, raw)
-        return one.key, _envelope(one.answer)
+        return Written(one.key, _envelope(one.answer), one.version)
 
     async def update_one(
-        self, context: Context, collection: str, key: str, payload: Payload, raw: str
-    ) -> tuple[str | None, bytes | None]:
-        """Change an item; as :meth:`create_one`, without a key when there is no such item."""
-        one = await self._settled(self._writer.update_one, context, collection, key, payload, raw)
-        return (None, None) if one is None else (one.key, _envelope(one.answer))
+        self,
+        context: Context,
+        collection: str,
+        key: str,
+        payload: Payload,
+        raw: str,
+        expected: Expected | None = None,
+    ) -> Written:
+        """Change an item, if it has an expected version; as :meth:`create_one`, without a key when it is not
+        there."""
+        write = partial(self._writer.update_one, expected=expected)
+        if context.once is None:
+            one = await self._settled(write, context, collection, key, payload, raw)
+            return Written() if one is None else Written(one.key, _envelope(one.answer), one.version)
+
+        async def update(*arguments: Any, **options: Any) -> list[str]:
+            one = await write(*arguments, **options)
+            return [] if one is None else [one.key]
+
+        changed = await self._keys_of(update, context, collection, key, payload, raw)
+        return Written(changed[0] if changed else None)
 
     async def create(self, context: Context, collection: str, payloads: list[Payload]) -> list[str]:
         """Create items in one transaction; their keys in order."""
-        return await self._settled(self._writer.create, context, collection, payloads)
+        return await self._keys_of(self._writer.create, context, collection, payloads)
 
     async def update(self, context: Context, collection: str, keys: list[str], payload: Payload) -> list[str]:
         """The same change to all keys; those that exist come back."""
-        return await self._settled(self._writer.update, context, collection, keys, payload)
+        return await self._keys_of(self._writer.update, context, collection, keys, payload)
 
     async def update_each(self, context: Context, collection: str, payloads: list[Payload]) -> list[str]:
         """A change of its own to each item, whose key stands in the payload."""
-        return await self._settled(self._writer.update_each, context, collection, payloads)
+        return await self._keys_of(self._writer.update_each, context, collection, payloads)
 
-    async def delete(self, context: Context, collection: str, keys: list[str]) -> list[str]:
-        """Delete by keys, all or nothing."""
-        return await self._settled(self._writer.delete, context, collection, keys)
+    async def delete(
+        self, context: Context, collection: str, keys: list[str], expected: Expected | None = None
+    ) -> list[str]:
+        """Delete by keys, all or nothing; a single one may have to have an expected version."""
+        delete = partial(self._writer.delete, expected=expected)
+        return await self._keys_of(delete, context, collection, keys)
 
-    async def upsert_singleton(self, context: Context, collection: str, payload: Payload) -> str:
-        """Create or change the one row of a singleton."""
-        return await self._settled(self._writer.upsert_singleton, context, collection, payload)
+    async def upsert_singleton(
+        self, context: Context, collection: str, payload: Payload, expected: Expected | None = None
+    ) -> None:
+        """Create or change the one row of a singleton, if it has an expected version."""
+
+        async def upsert(*arguments: Any, **options: Any) -> list[str]:
+            return [await self._writer.upsert_singleton(*arguments, expected=expected, **options)]
+
+        await self._keys_of(upsert, context, collection, payload)
 
     async def update_silently(
         self, context: Context, collection: str, keys: list[str], payload: Payload
@@ -117,6 +173,23 @@ class Items:
         """An update that Acta makes on the caller's behalf: no rights are asked, no activity is shown."""
         command = (await make_command(self._contexts, context)).unlimited().noting(silent=True)
         return await self._writer.update(command, context.model, collection, keys, payload)
+
+    async def _keys_of(
+        self,
+        write: Callable[..., Awaitable[list[str]]],
+        context: Context,
+        collection: str,
+        *arguments: Any,
+    ) -> list[str]:
+        """The keys that a write gives; under an idempotency key those that its first request was given."""
+        once = context.once
+        if once is None:
+            return await self._settled(write, context, collection, *arguments)
+
+        async def run(*given: Any) -> list[str]:
+            return await self._idempotency.once(once, lambda connection: write(*given, connection=connection))
+
+        return await self._settled(run, context, collection, *arguments)
 
     async def _settled(
         self, write: Callable[..., Awaitable[T]], context: Context, collection: str, *arguments: Any

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from projections.tables.item_writer import ItemWriter
     from projections.tables.sorting import Sorter
     from projections.tables.store import ModelStore
+    from projections.tables.writing.idempotency import IdempotencyKeys, OnceKey
 
 
 @dataclass(slots=True)
 class Context:
     """One request: its id, who sends it with which rights, and the model it began with.
 
-    ``session`` is the id of the caller's session when the token belongs to one.
+    ``session`` is the id of the caller's session when the token belongs to one. ``once`` is the key under
+    which its write is carried out once.
     """
 
     request: str
@@ -43,6 +45,7 @@ class Context:
     rights: Rights
     model: Model
     session: str | None = None
+    once: OnceKey | None = None
 
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -54,6 +57,7 @@ SCHEMA: web.AppKey[SchemaService] = web.AppKey("schema")
 SORTER: web.AppKey[Sorter] = web.AppKey("sorter")
 IMPORTER: web.AppKey[Importer] = web.AppKey("importer")
 SOCKET_PATHS: web.AppKey[frozenset[str]] = web.AppKey("socket paths")
+IDEMPOTENCY: web.AppKey[IdempotencyKeys] = web.AppKey("idempotency")
 CONTEXTS: web.AppKey[Contexts] = web.AppKey("contexts")
 ITEMS: web.AppKey[Items] = web.AppKey("items")
 GRAPHQL: web.AppKey[Engine] = web.AppKey("graphql")
@@ -66,3 +70,4 @@ METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 
 REQUEST_ID = web.RequestKey("request_id", str)
 CONTEXT = web.RequestKey("context", Context)
+VERSION = web.ResponseKey("version", str)

@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 from multidict import CIMultiDict, istr
 
+from api.keys import VERSION
 from domain.errors import ActaError, ErrorGroup, RequestsExceeded, ServiceUnavailable
 
 COMMON = {
@@ -26,6 +27,14 @@ PLAIN = CIMultiDict(COMMON)
 def raw_json(body: bytes, status: int = 200) -> web.Response:
     """An answer whose bytes are JSON already."""
     return web.Response(body=body, status=status, headers=JSON)
+
+
+def item_json(body: bytes, version: str | None) -> web.Response:
+    """The envelope of one item, whose version gets into the answer's ``ETag``."""
+    response = raw_json(body)
+    if version is not None:
+        response[VERSION] = version
+    return response
 
 
 def data(value: Any) -> web.Response:

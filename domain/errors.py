@@ -330,18 +330,17 @@ class RouteNotFound(ActaError):
 
 
 class PreconditionFailed(ActaError):
-    """An ``If-Match`` that names an older version; ``fields`` are those written since."""
+    """An ``If-Match`` that names another version; ``fields`` are those known to be written since."""
 
     code, status = "PRECONDITION_FAILED", 412
 
-    def __init__(self, collection: str, item: str, fields: Sequence[str], version: int | None) -> None:
-        named = ", ".join(f'"{field}"' for field in fields) or "nothing that is known"
+    def __init__(self, collection: str, item: str, fields: Sequence[str]) -> None:
+        since = "; written since: " + ", ".join(f'"{field}"' for field in fields) if fields else ""
         super().__init__(
-            f'Item "{item}" in collection "{collection}" has another version; written since: {named}.',
+            f'Item "{item}" in collection "{collection}" has another version{since}.',
             collection=collection,
             item=item,
             fields=list(fields),
-            version=version,
         )
 
 

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import istr
 
-from api.keys import REQUEST_ID
+from api.keys import REQUEST_ID, VERSION
 from api.responses import COMMON
 
 X_REQUEST_ID = istr("X-Request-Id")
@@ -30,7 +30,7 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
             found.setdefault(name, value)
     found[X_REQUEST_ID] = identifier
     if type(response) is web.Response and isinstance(body := response.body, bytes) and hdrs.ETAG not in found:
-        tag = weak_etag(body)
+        tag = weak_etag(body, response.get(VERSION))
         found[hdrs.ETAG] = tag
         if hdrs.IF_NONE_MATCH in request.headers and _fresh(request, response, tag):
             return _not_modified(response)
@@ -44,9 +44,13 @@ def request_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-def weak_etag(body: bytes) -> str:
-    """A validator of the bytes: length and two checksums, cheap enough for every answer."""
-    return f'W/"{len(body):x}-{zlib.crc32(body):08x}{zlib.adler32(body):08x}"'
+def weak_etag(body: bytes, version: str | None = None) -> str:
+    """A validator of the bytes: length and two checksums, cheap enough for every answer.
+
+    The version of the item in the body, where it has one, stands last: what ``If-Match`` looks at.
+    """
+    tag = f"{len(body):x}-{zlib.crc32(body):08x}{zlib.adler32(body):08x}"
+    return f'W/"{tag}-v{version}"' if version is not None else f'W/"{tag}"'
 
 
 def _fresh(request: web.Request, response: web.Response, tag: str) -> bool:

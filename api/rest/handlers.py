@@ -13,10 +13,11 @@ from aiohttp import web
 
 from api.batch import Batch, delete_batch, read_batch, update_batch
 from api.bodies import read_json
-from api.items import Items, Raw
+from api.items import Items, Raw, Written
 from api.keys import CONTEXT, ITEMS, Context
-from api.responses import no_content, raw_json
+from api.responses import item_json, no_content, raw_json
 from api.rest.exports import answer_export, wanted_format
+from api.rest.once import expected_versions, once, refuse_versions
 from api.rest.streams import is_large, stream_export
 from domain.errors import Forbidden, InvalidPayload
 
@@ -63,16 +64,17 @@ class ItemHandlers:
         collection = self.collection(request, context)
         raw = self.query(request)
         items = request.app[ITEMS]
-        key = self.key(request)
-        body = await items.read_one(context, collection, key, raw)
+        body, version = await items.read_version(context, collection, self.key(request), raw)
         if body is None:
             raise Forbidden()
         if (form := wanted_format(raw)) is not None:
             return answer_export(body, collection, form, context.model)
-        return raw_json(body)
+        return item_json(body, version)
 
+    @once
     async def create(self, request: web.Request) -> web.StreamResponse:
         """POST of one item or an array of them."""
+        refuse_versions(request)
         context = request[CONTEXT]
         collection = self.collection(request, context)
         body = await read_json(request)
@@ -80,11 +82,13 @@ class ItemHandlers:
         if isinstance(body, list):
             keys = await items.create(context, collection, _payloads(body))
             return await self._echo_many(request, context, collection, keys)
-        key, answer = await items.create_one(context, collection, body, self.query(request))
-        return await self._echo_one(request, context, collection, key, answer)
+        written = await items.create_one(context, collection, body, self.query(request))
+        return await self._echo_one(request, context, collection, written)
 
+    @once
     async def update_many(self, request: web.Request) -> web.StreamResponse:
         """PATCH on the collection: an array of different changes, or one change to many."""
+        refuse_versions(request)
         context = request[CONTEXT]
         collection = self.collection(request, context)
         items = request.app[ITEMS]
@@ -97,6 +101,7 @@ class ItemHandlers:
             keys = await items.update(context, collection, wanted, batch.data or {})
         return await self._echo_many(request, context, collection, keys)
 
+    @once
     async def update(self, request: web.Request) -> web.StreamResponse:
         """PATCH of one item."""
         context = request[CONTEXT]
@@ -104,13 +109,15 @@ class ItemHandlers:
         body = await read_json(request)
         if isinstance(body, list):
             raise InvalidPayload('"value" must be of type object')
-        key, answer = await request.app[ITEMS].update_one(
-            context, collection, self.key(request), body, self.query(request)
+        written = await request.app[ITEMS].update_one(
+            context, collection, self.key(request), body, self.query(request), expected_versions(request)
         )
-        return await self._echo_one(request, context, collection, key, answer)
+        return await self._echo_one(request, context, collection, written)
 
+    @once
     async def delete_many(self, request: web.Request) -> web.StreamResponse:
         """DELETE by keys or by query."""
+        refuse_versions(request)
         context = request[CONTEXT]
         collection = self.collection(request, context)
         items = request.app[ITEMS]
@@ -118,11 +125,13 @@ class ItemHandlers:
         await items.delete(context, collection, keys)
         return no_content()
 
+    @once
     async def delete(self, request: web.Request) -> web.StreamResponse:
         """DELETE of one item."""
         context = request[CONTEXT]
         collection = self.collection(request, context)
-        await request.app[ITEMS].delete(context, collection, [self.key(request)])
+        expected = expected_versions(request)
+        await request.app[ITEMS].delete(context, collection, [self.key(request)], expected)
         return no_content()
 
     def key(self, request: web.Request) -> str:
@@ -145,27 +154,28 @@ class ItemHandlers:
         form = wanted_format(raw)
         if form is not None and is_large(request, context, collection, raw):
             return await stream_export(request, collection, raw, form)
+        found = context.model.collections.get(collection)
+        if form is None and found is not None and found.singleton:
+            answer, version = await items.read_singleton_version(context, collection, raw)
+            return item_json(answer or b"", version)
         body = await items.read(context, collection, raw)
         return raw_json(body) if form is None else answer_export(body, collection, form, context.model)
 
     async def _echo_one(
-        self,
-        request: web.Request,
-        context: Context,
-        collection: str,
-        key: str | None,
-        answer: bytes | None = None,
+        self, request: web.Request, context: Context, collection: str, written: Written
     ) -> web.Response:
         # Written but not readable is a success without content.
-        if answer is not None:
-            return raw_json(answer)
-        if key is None:
+        if written.answer is not None:
+            return item_json(written.answer, written.version)
+        if written.key is None:
             return no_content()
         try:
-            answer = await request.app[ITEMS].read_one(context, collection, key, self.query(request))
+            answer, version = await request.app[ITEMS].read_version(
+                context, collection, written.key, self.query(request)
+            )
         except Forbidden:
-            answer = None
-        return no_content() if answer is None else raw_json(answer)
+            return no_content()
+        return no_content() if answer is None else item_json(answer, version)
 
     async def _echo_many(
         self, request: web.Request, context: Context, collection: str, keys: list[str]

@@ -6,8 +6,9 @@ from aiohttp import web
 
 from api.bodies import read_json
 from api.keys import CONTEXT, ITEMS, Context
-from api.responses import no_content, raw_json
+from api.responses import item_json, no_content
 from api.rest.handlers import ItemHandlers
+from api.rest.once import expected_versions, once
 from domain.errors import Forbidden, InvalidPayload, RouteNotFound
 from domain.model.schema import Collection
 
@@ -38,7 +39,11 @@ class CollectionHandlers(ItemHandlers):
         found = self._found(request, context)
         if not found.singleton:
             return await super().update_many(request)
-        return await patch_singleton(request, context, found.name)
+        return await self._patch_singleton(request)
+
+    @once
+    async def _patch_singleton(self, request: web.Request) -> web.StreamResponse:
+        return await patch_singleton(request, request[CONTEXT], request.match_info["collection"])
 
     def _found(self, request: web.Request, context: Context) -> Collection:
         name = request.match_info["collection"]
@@ -60,11 +65,14 @@ async def patch_singleton(request: web.Request, context: Context, collection: st
     if not isinstance(body, dict):
         raise InvalidPayload('"value" must be of type object')
     items = request.app[ITEMS]
-    await items.upsert_singleton(context, collection, body)
+    await items.upsert_singleton(context, collection, body, expected_versions(request))
     try:
-        return raw_json(await items.read_singleton(context, collection, request.rel_url.raw_query_string))
+        answer, version = await items.read_singleton_version(
+            context, collection, request.rel_url.raw_query_string
+        )
     except Forbidden:
         return no_content()
+    return item_json(answer or b"", version)
 
 
 def routes() -> list[web.RouteDef]:

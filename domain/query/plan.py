@@ -357,7 +357,8 @@ class ReadPlan:
     """One read. ``single`` answers with the first item, or nothing, instead of a list.
 
     ``empty`` are the members of the item to answer with where a singleton has no row. ``meta`` pairs a name
-    with what it counts; ``cursor`` asks for the cursor that the next page begins behind.
+    with what it counts; ``cursor`` asks for the cursor that the next page begins behind. ``version`` is what
+    tells one state of a single item from the next; it stands beside the answer, not in it.
     """
 
     collection: str
@@ -367,3 +368,4 @@ class ReadPlan:
     meta: tuple[tuple[str, Counting], ...] = ()
     empty: tuple[tuple[str, Any], ...] | None = None
     cursor: bool = False
+    version: Ref | None = None

@@ -25,7 +25,19 @@ from domain.query.limits import QueryLimits
 from domain.query.members import MemberLevels, field_names
 from domain.query.operands import KeyPart, Value, Values
 from domain.query.ordering import Ordering
-from domain.query.plan import Compare, Counting, Level, Page, Predicate, ReadPlan, Row, Truth, both, either
+from domain.query.plan import (
+    Compare,
+    Counting,
+    Level,
+    Page,
+    Predicate,
+    ReadPlan,
+    Ref,
+    Row,
+    Truth,
+    both,
+    either,
+)
 from domain.query.query import Query
 from domain.query.scope import Scope
 from domain.query.search import search_predicate
@@ -63,6 +75,21 @@ def plan_item(
     return _checked(
         model, rights, caller, limits, lambda scope: _list(scope, collection, query, (), single=True)
     )
+
+
+def with_version(model: Model, plan: ReadPlan) -> ReadPlan:
+    """The plan of a single item with its version beside the answer, where what is read has one.
+
+    The version is the row's ``xmin``, the number of the transaction that wrote it: free to read, and changed
+    by every writer, Acta or not.
+    """
+    if (
+        not plan.single
+        or not isinstance(plan.answer, Level)
+        or not model.collections[plan.collection].writable
+    ):
+        return plan
+    return replace(plan, version=Ref(plan.page.row, "xmin", "xid"))
 
 
 def key_parts(collection: Collection, key: str) -> tuple[str, ...]:

@@ -57,6 +57,13 @@ async def fetch(
     return [value(row, 0) for row in range(result.ntuples)]
 
 
+async def fetch_whole_rows(
+    connection: Connection, statement: Statement, parameters: Sequence[Bound], seconds: float
+) -> list[list[bytes | None]]:
+    """The rows of a statement's answer. Raises as :func:`fetch`."""
+    return await fetch_rows(connection, statement.version, statement.text, parameters, seconds)
+
+
 async def fetch_rows(
     connection: Connection, version: int, text: bytes, parameters: Sequence[Bound], seconds: float
 ) -> list[list[bytes | None]]:

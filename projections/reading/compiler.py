@@ -70,7 +70,8 @@ class _Compiler:
             element, source, order = self._items(self.plan.answer)
         shape: Shape = "rows"
         if streamed or (self.plan.empty is None and not self.plan.meta and not self.plan.cursor):
-            query = word("SELECT ", element, " FROM ", source, _ordered(order))
+            beside = word(", ", self._version()) if self.plan.version else word()
+            query = word("SELECT ", element, beside, " FROM ", source, _ordered(order))
             shape = "item" if self.plan.single else "rows"
         else:
             shape, query = "whole", self._whole(element, source, order)
@@ -113,17 +114,30 @@ class _Compiler:
         """The whole envelope as one value: for counts beside the items, and for items that may be missing."""
         text = word(element, "::text")
         if self.plan.single:
-            found = word("(SELECT ", text, " FROM ", source, ")")
             missing = self.expressions.text(orjson.dumps(dict(self.plan.empty or ())).decode())
+            if self.plan.version is None:
+                found = word("(SELECT ", text, " FROM ", source, ")")
+                return word(
+                    "SELECT '{\"data\":' || coalesce(", found, ", ", missing, ")", self._meta(), " || '}'"
+                )
+            found = word("(SELECT ", text, " AS e, ", self._version(), " AS v FROM ", source, ") AS found")
             return word(
-                "SELECT '{\"data\":' || coalesce(", found, ", ", missing, ")", self._meta(), " || '}'"
-            )
+                "SELECT '{\"data\":' || coalesce(found.e, ", missing, ")", self._meta(), " || '}', found.v",
+                " FROM (SELECT) AS one LEFT JOIN ", found, " ON true",
+            )  # fmt: skip
         items = word("coalesce(string_agg(coalesce(", text, ", 'null'), ','", _ordered(order), "), '')")
         return word("SELECT '{\"data\":[' || ", items, " || ']'", self._meta(), " || '}' FROM ", source)
+
+    def _version(self) -> Piece:
+        assert self.plan.version is not None
+        return word(self.expressions.expression(self.plan.version), "::text")
 
     def _items(self, level: Level) -> tuple[Piece, Piece, Piece | None]:
         """The JSON of an item, the FROM clause it is made of, and what to order by."""
         page, row = self.plan.page, self.plan.page.row
+        if self.plan.version is not None:
+            # The page carries the columns that expressions have asked for by then.
+            self._version()
         alias, table = numbered("t", row.number), numbered("p", row.number)
         shared = has_many(level)
         slot = len(self.levels.tables)

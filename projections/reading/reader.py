@@ -7,7 +7,7 @@ text of the query. What differs between callers of equal rights is bound when th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -19,23 +19,32 @@ from domain.model import Model
 from domain.query.limits import QueryLimits
 from domain.query.parse import parse_query
 from domain.query.plan import ReadPlan
-from domain.query.planner import key_parts, plan_item, plan_keys, plan_list, plan_singleton
+from domain.query.planner import (
+    key_parts,
+    plan_item,
+    plan_keys,
+    plan_list,
+    plan_singleton,
+    with_version,
+)
 from domain.query.query import Query
 from domain.query.text import parse_text
 from projections.database import Connection, Database
-from projections.reading.channel import fetch, fetch_rows
+from projections.reading.channel import fetch, fetch_whole_rows
 from projections.reading.compiler import compile_plan
 from projections.reading.departed import departed
 from projections.reading.exporting import copy_csv, flat_columns, stream
 from projections.reading.refusals import refusal
 from projections.reading.shapes import Shapes
-from projections.reading.statement import Statement, envelope
+from projections.reading.statement import Bound, Statement, envelope
 
 _Part = TypeVar("_Part")
 
 Raw = str | Mapping[str, Any]
 Rows = list[dict[str, Any]]
 Batch = list[bytes]
+Versioned = tuple[bytes | None, str | None]
+"""An envelope, and the version of the item in it where it has one."""
 EMPTY_LIST = b'{"data":[]}'
 CACHED_PLANS = 4000
 LONGEST_CACHED_TEXT = 4000
@@ -93,6 +102,18 @@ class Reader:
         parts = key_parts(model.collections[collection], key)
         return await self._run(statement, caller, connection, parts)
 
+    async def item_version(
+        self, model: Model, rights: Rights, caller: Caller, collection: str, key: str, raw: Raw = ""
+    ) -> Versioned:
+        """As :meth:`item`, with the item's version."""
+
+        def plan(query: Query) -> ReadPlan:
+            return with_version(model, plan_item(model, rights, caller, collection, query, self._limits))
+
+        statement = self._statement((model.version, rights.key, collection, "versioned"), raw, model, plan)
+        parts = key_parts(model.collections[collection], key)
+        return await self._run_versioned(statement, caller, None, parts)
+
     async def by_keys(
         self,
         model: Model,
@@ -148,6 +169,18 @@ class Reader:
         statement = self._statement(_place(model, rights, caller, collection, "singleton"), raw, model, plan)
         return await self._run(statement, caller, connection) or b'{"data":{}}'
 
+    async def singleton_version(
+        self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""
+    ) -> Versioned:
+        """As :meth:`singleton`, with the version of its row."""
+
+        def plan(query: Query) -> ReadPlan:
+            return with_version(model, plan_singleton(model, rights, caller, collection, query, self._limits))
+
+        place = (model.version, rights.key, collection, "versioned singleton")
+        body, version = await self._run_versioned(self._statement(place, raw, model, plan), caller, None)
+        return body or b'{"data":{}}', version
+
     async def rows(
         self,
         model: Model,
@@ -181,16 +214,9 @@ class Reader:
         self, statement: Statement, caller: Caller, key: Sequence[str] = ()
     ) -> Sequence[bytes | None]:
         """What a statement of `compiled` finds: rows of a single plan, or one row's columns."""
-        parameters = statement.parameters(caller, key)
-        limit = self._limits.timeout
-        try:
-            async with self._database.connection() as own:
-                if statement.shape != "whole":
-                    return await fetch(own, statement, parameters, limit)
-                rows = await fetch_rows(own, statement.version, statement.text, parameters, limit)
-        except psycopg.Error as error:
-            raise refusal(error) from error
-        return rows[0]
+        if statement.shape != "whole":
+            return await self._fetched(statement, caller, None, key, fetch)
+        return (await self._fetched(statement, caller, None, key, fetch_whole_rows))[0]
 
     def csv(
         self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""
@@ -232,17 +258,32 @@ class Reader:
     async def _run(
         self, statement: Statement, caller: Caller, connection: Connection | None, key: Sequence[str] = ()
     ) -> bytes | None:
+        values = await self._fetched(statement, caller, connection, key, fetch)
+        return envelope(statement.shape, values)
+
+    async def _run_versioned(
+        self, statement: Statement, caller: Caller, connection: Connection | None, key: Sequence[str] = ()
+    ) -> Versioned:
+        rows = await self._fetched(statement, caller, connection, key, fetch_whole_rows)
+        version = rows[0][1] if rows and len(rows[0]) > 1 else None
+        return envelope(statement.shape, [row[0] for row in rows]), version.decode() if version else None
+
+    async def _fetched(
+        self,
+        statement: Statement,
+        caller: Caller,
+        connection: Connection | None,
+        key: Sequence[str],
+        ask: Callable[[Connection, Statement, Sequence[Bound], float], Awaitable[_Part]],
+    ) -> _Part:
         parameters = statement.parameters(caller, key)
-        limit = self._limits.timeout
         try:
             if connection is not None:
-                values = await fetch(connection, statement, parameters, limit)
-            else:
-                async with self._database.connection() as own:
-                    values = await fetch(own, statement, parameters, limit)
+                return await ask(connection, statement, parameters, self._limits.timeout)
+            async with self._database.connection() as own:
+                return await ask(own, statement, parameters, self._limits.timeout)
         except psycopg.Error as error:
             raise refusal(error) from error
-        return envelope(statement.shape, values)
 
 
 def _place(model: Model, rights: Rights, caller: Caller, collection: str, kind: str) -> tuple[Any, ...]:

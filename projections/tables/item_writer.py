@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from domain.access.command import Command
-from domain.errors import InvalidPayload
-from domain.items.checks import permit
+from domain.errors import InvalidPayload, PreconditionFailed
+from domain.items.checks import deletable, permit
 from domain.model import Model
 from domain.settings import Settings
 from projections.database import Connection, Database
+from projections.tables.writing.conditions import condition_of
+from projections.tables.writing.decisions import update_condition
 from projections.tables.writing.flat import One
-from projections.tables.writing.session import persistently, several, single
+from projections.tables.writing.session import persistently, several
 from projections.tables.writing.singletons import first_key
 from projections.tables.writing.tables import Tables
-from projections.tables.writing.versions import current_version, require_version
+from projections.tables.writing.versions import Expected, require_version
 from projections.tables.writing.writes import Writes
 
 if TYPE_CHECKING:
@@ -73,12 +75,13 @@ class ItemWriter:
         payload: Payload,
         raw: str,
         *,
-        expected: int | None = None,
+        expected: Expected | None = None,
+        connection: Connection | None = None,
     ) -> One | None:
         """Change an item, and answer as :meth:`create_one`; None when there is no such item.
 
         Raises:
-            PreconditionFailed: when the item's version is not the ``expected`` one.
+            PreconditionFailed: when the item's version is not an ``expected`` one.
         """
         table = self._tables.of(model, collection)
         permit(table.shape, command, "update")
@@ -86,18 +89,14 @@ class ItemWriter:
 
         async def run() -> One | None:
             if expected is None:
-                return await self._writes.update_one(command, table, key, payload, None, raw)
-            async with several(self._database, None) as own:
-                await require_version(own, table, table.shape.key_texts(key), expected)
+                return await self._writes.update_one(command, table, key, payload, connection, raw)
+            condition = update_condition(table.shape, command, list(payload))
+            async with several(self._database, connection) as own:
+                parts = table.shape.key_texts(key)
+                await require_version(own, command, table, parts, expected, condition)
                 return await self._writes.update_one(command, table, key, payload, own, raw)
 
-        return await persistently(run, None)
-
-    async def version(self, model: Model, collection: str, key: str) -> int | None:
-        """The item's version, for `expected`; None for one the log knows nothing of."""
-        table = self._tables.of(model, collection)
-        async with single(self._database, None) as own:
-            return await current_version(own, table, table.shape.key_texts(key))
+        return await persistently(run, connection)
 
     async def update(
         self,
@@ -144,13 +143,13 @@ class ItemWriter:
         collection: str,
         keys: Sequence[str],
         *,
+        expected: Expected | None = None,
         connection: Connection | None = None,
-        expected: int | None = None,
     ) -> list[str]:
         """Delete items, with all that the database deletes or clears along; the keys that were there.
 
         Raises:
-            PreconditionFailed: when the (only) item's version is not the ``expected`` one.
+            PreconditionFailed: when the (only) item's version is not an ``expected`` one.
         """
         table = self._tables.of(model, collection)
         permit(table.shape, command, "delete")
@@ -161,8 +160,10 @@ class ItemWriter:
         async def run() -> list[str]:
             if expected is None:
                 return await self._writes.delete(command, table, keys, connection)
+            condition = condition_of(table.shape, command, deletable(table.shape, command))
             async with several(self._database, connection) as own:
-                await require_version(own, table, table.shape.key_texts(keys[0]), expected)
+                parts = table.shape.key_texts(keys[0])
+                await require_version(own, command, table, parts, expected, condition)
                 return await self._writes.delete(command, table, keys, own)
 
         return await persistently(run, connection)
@@ -174,14 +175,25 @@ class ItemWriter:
         collection: str,
         payload: Payload,
         *,
+        expected: Expected | None = None,
         connection: Connection | None = None,
     ) -> str:
-        """Change the one row of a singleton, or create it; its key."""
+        """Change the one row of a singleton, or create it; its key.
+
+        Raises:
+            PreconditionFailed: when the row's version is not an ``expected`` one, or when there is none.
+        """
         table = self._tables.of(model, collection)
 
         async def run() -> str:
             async with several(self._database, connection) as own:
                 key = await first_key(own, table)
+                if expected is not None:
+                    if key is None:
+                        raise PreconditionFailed(collection, "", [])
+                    condition = update_condition(table.shape, command, list(payload))
+                    parts = table.shape.key_texts(key)
+                    await require_version(own, command, table, parts, expected, condition)
                 if key is None:
                     return (await self.create(command, model, collection, [payload], connection=own))[0]
                 await self.update(command, model, collection, [key], payload, connection=own)

@@ -7,7 +7,7 @@ WITH "acta row" AS (
     SELECT 'item.created', {collection}, {key}, %s::uuid, %s::uuid, %s::int, to_jsonb("acta row".*), %s::jsonb
     FROM "acta row"
 )
-SELECT {key}, {after}, {answer} FROM "acta row";
+SELECT {key}, {after}, {answer}, {version} FROM "acta row";
 
 -- name: update
 -- One changed row and its event; the payload holds the submitted columns as they are after the write.
@@ -18,7 +18,7 @@ WITH "acta row" AS (
     SELECT 'item.updated', {collection}, {key}, %s::uuid, %s::uuid, %s::int, {payload}, %s::jsonb
     FROM "acta row"
 )
-SELECT {key}, {after}, {answer} FROM "acta row";
+SELECT {key}, {after}, {answer}, {version} FROM "acta row";
 
 -- name: touch
 -- An update that changes nothing: the event of an empty payload, when the row is there.
@@ -29,7 +29,7 @@ WITH "acta row" AS (
     SELECT 'item.updated', {collection}, {key}, %s::uuid, %s::uuid, %s::int, '{{}}'::jsonb, %s::jsonb
     FROM "acta row"
 )
-SELECT {key}, {after}, {answer} FROM "acta row";
+SELECT {key}, {after}, {answer}, {version} FROM "acta row";
 
 -- name: delete
 -- One row less, and its event.
@@ -40,4 +40,4 @@ WITH "acta row" AS (
     SELECT 'item.deleted', {collection}, {key}, %s::uuid, %s::uuid, %s::int, NULL, %s::jsonb
     FROM "acta row"
 )
-SELECT {key}, {after}, {answer} FROM "acta row";
+SELECT {key}, {after}, {answer}, {version} FROM "acta row";

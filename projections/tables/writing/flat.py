@@ -25,10 +25,11 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """An item that was written, with the answer's JSON where the statement made it."""
+    """An item that was written; the answer's JSON and the item's version where the statement gave them."""
 
     key: str
     answer: str | None = None
+    version: str | None = None
 
 
 async def create_one(
@@ -45,10 +46,10 @@ async def create_one(
     parameters = [*row.cells.values(), *origin(command), row.meta(command.notes).decode()]
     if echo is not None:
         parameters += bound_values(echo.operands, command)
-    [(key, _, answer)] = await execute(
+    [(key, _, answer, version)] = await execute(
         connection, table.statements.create_one(columns, echo), parameters, attempt
     )
-    return One(str(key), answer)
+    return One(str(key), answer, version)
 
 
 async def create_many(
@@ -111,7 +112,7 @@ async def update_one(
     if echo is not None:
         parameters += bound_values(echo.operands, command)
     rows = await execute(connection, statement, parameters, attempt)
-    return [One(str(item), answer) for item, _, answer in rows]
+    return [One(str(item), answer, version) for item, _, answer, version in rows]
 
 
 async def update_many(

@@ -1,24 +1,28 @@
 """Requests that may be sent again: an ``Idempotency-Key`` gives each the same answer for a day.
 
-A key belongs to its sender. The first request under it claims it before it writes; its answer is kept when it
-succeeds, and the key is given back when it is refused. A claim whose request died is taken over once it is
-sure that it wrote nothing, which its events tell.
+A key belongs to its sender. It is taken by the transaction that writes, so it is taken exactly if the request
+was carried out: a refusal, a crash or a kill before the commit leaves it free. The answer is kept afterwards;
+should that have been cut off, the items that were written are known and are read again.
 """
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
-from domain.errors import RequestInProgress, UnprocessableContent
-from projections.database import Database
+import psycopg
+
+from domain.errors import ActaError, RequestInProgress, UnprocessableContent
+from projections.database import Connection, Database
 from projections.sql import load
+from projections.tables.writing.session import persistently
 
 _SQL = load("writing/idempotency")
 LONGEST_KEY = 255
-# A request that holds its key longer than this without an event is taken for dead.
-PATIENCE_SECONDS = 60.0
+_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,62 +34,87 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A key held by one request."""
+class OnceKey:
+    """A key of one sender; ``fingerprint`` is a digest of all that the request says."""
 
     actor: str
     key: str
-    request: UUID
+    fingerprint: bytes
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.key) <= LONGEST_KEY or "\0" in self.key:
+            raise UnprocessableContent(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters")
+
+    def values(self) -> dict[str, Any]:
+        """The parameters of the statements."""
+        return {"actor": self.actor, "key": self.key, "fingerprint": self.fingerprint}
 
 
 class IdempotencyKeys:
     """The keys of all senders."""
 
-    def __init__(self, database: Database, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._patience = patience
 
-    async def claim(self, actor: str, key: str, content: bytes, request: UUID) -> Claim | Answer:
-        """Take a key for a request, or get the answer given before; ``content`` is all that the request says.
+    async def find(self, key: OnceKey) -> Answer | None:
+        """The answer given before, None when there is none yet.
 
         Raises:
             UnprocessableContent: the key was used for a request that said something else.
-            RequestInProgress: the first request under the key has not been answered yet.
         """
-        if not key or len(key) > LONGEST_KEY or "\0" in key:
-            raise UnprocessableContent(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters")
-        values = {
-            "actor": actor,
-            "key": key,
-            "fingerprint": hashlib.sha256(content).digest(),
-            "request": str(request),
-            "patience": self._patience,
-        }
         async with self._database.connection() as connection:
-            row = await (await connection.execute(_SQL["claim"], values)).fetchone()
-            if row is not None:
-                return Claim(actor, key, request)
-            row = await (await connection.execute(_SQL["found"], values)).fetchone()
-        if row is None or row[1] is None:
-            raise RequestInProgress()
-        fingerprint, status, body = row
-        if fingerprint != values["fingerprint"]:
-            raise UnprocessableContent("This Idempotency-Key was used for another request")
-        return Answer(status, body or b"")
+            found = await _found(connection, key)
+        return None if found is None else found[1]
 
-    async def settle(self, claim: Claim, status: int, body: bytes) -> None:
-        """Keep the answer; a refusal gives the key back instead."""
-        values = {
-            "actor": claim.actor,
-            "key": claim.key,
-            "request": str(claim.request),
-            "status": status,
-            "body": body,
-        }
+    async def once(self, key: OnceKey, write: Callable[[Connection], Awaitable[list[str]]]) -> list[str]:
+        """Write in one transaction with the key, unless the key is taken; the keys of the items written then.
+
+        Raises:
+            UnprocessableContent: the key was used for a request that said something else.
+            RequestInProgress: the first request under the key has not come to its end yet.
+        """
+
+        async def run() -> list[str]:
+            async with self._database.transaction() as connection:
+                if await (await connection.execute(_SQL["claim"], key.values())).fetchone():
+                    items = await write(connection)
+                    await connection.execute(_SQL["wrote"], {**key.values(), "items": items})
+                    return items
+                found = await _found(connection, key)
+            if found is None:
+                raise RequestInProgress()
+            return found[0]
+
+        return await persistently(run, None)
+
+    async def keep(self, key: OnceKey, answer: Answer) -> Answer:
+        """Keep the answer of a request that has written; gives the first one, if another was quicker."""
+        values = {**key.values(), "status": answer.status, "body": answer.body}
         async with self._database.connection() as connection:
-            await connection.execute(_SQL["settle" if status < 400 else "release"], values)
+            if (await connection.execute(_SQL["keep"], values)).rowcount:
+                return answer
+            found = await _found(connection, key)
+        return answer if found is None or found[1] is None else found[1]
 
     async def forget(self) -> int:
         """Drop keys older than a day; gives their number."""
         async with self._database.connection() as connection:
             return (await connection.execute(_SQL["forget"])).rowcount
+
+    async def tidy(self) -> None:
+        """Drop old keys once an hour, for ever."""
+        while True:
+            # What can't be done now is done in an hour.
+            with suppress(ActaError, psycopg.Error):
+                await self.forget()
+            await asyncio.sleep(_HOUR)
+
+
+async def _found(connection: Connection, key: OnceKey) -> tuple[list[str], Answer | None] | None:
+    row = await (await connection.execute(_SQL["found"], key.values())).fetchone()
+    if row is None:
+        return None
+    fingerprint, items, status, body = row
+    if fingerprint != key.fingerprint:
+        raise UnprocessableContent("This Idempotency-Key was used for another request")
+    return list(items or ()), None if status is None else Answer(status, body or b"")

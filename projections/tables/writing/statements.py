@@ -34,6 +34,7 @@ _ONE = templates("writing/one")
 _MANY = templates("writing/many")
 _ROW = sql.Identifier("acta row")
 _NEW = sql.SQL("(row_new)")
+_WRITER = sql.SQL("pg_current_xact_id()::xid::text")
 _TEXTS = frozenset({"text", "character varying", "character", "bpchar", "citext", "name"})
 
 
@@ -107,6 +108,8 @@ class Statements(Keyed):
             "key": key_text(self.shape, _ROW),
             "after": NULL,
             "answer": NULL if echo is None else sql.SQL("({})").format(echo.query),
+            # What a read gives as `xmin`; a touched row keeps the one it has.
+            "version": NULL if echo is None or form == "touch" else _WRITER,
         }
         return rendered(_ONE[form].format(**{**given, **parts}))
 

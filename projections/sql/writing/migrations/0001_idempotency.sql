@@ -4,8 +4,8 @@ create table acta.idempotency (
     actor text not null,
     key text not null,
     fingerprint bytea not null,
-    request uuid not null,
     at timestamptz not null default now(),
+    items text[],
     status int,
     body bytea,
     primary key (actor, key)
