@@ -35,6 +35,7 @@ from api.realtime import routes as realtime
 from api.rest import (
     collections,
     fields,
+    history,
     imports,
     items,
     me,
@@ -60,6 +61,7 @@ from projections.tables.item_writer import ItemWriter
 from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 from projections.tables.writing.idempotency import IdempotencyKeys
+from projections.time.undo import Undo
 
 # Routes with fixed names below a path come before those with a key in the same place.
 ROOMS = (
@@ -74,6 +76,7 @@ ROOMS = (
     auth,
     server,
     utils,
+    history,
     imports,
     graphql,
     metrics,
@@ -175,6 +178,7 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     )
     app[keys.CONTEXTS] = contexts
     app[keys.SCHEMA] = SchemaService(database, models, schemas=settings.database.schemas)
+    app[keys.UNDO] = Undo(database, models, reader, app[keys.SCHEMA])
     app[keys.SORTER] = Sorter(database, writer)
     app[keys.IMPORTER] = Importer(database, writer)
     app[keys.SIGNER] = signer

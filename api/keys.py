@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from projections.tables.sorting import Sorter
     from projections.tables.store import ModelStore
     from projections.tables.writing.idempotency import IdempotencyKeys, OnceKey
+    from projections.time.undo import Undo
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ MODELS: web.AppKey[ModelStore] = web.AppKey("models")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 WRITER: web.AppKey[ItemWriter] = web.AppKey("writer")
 SCHEMA: web.AppKey[SchemaService] = web.AppKey("schema")
+UNDO: web.AppKey[Undo] = web.AppKey("undo")
 SORTER: web.AppKey[Sorter] = web.AppKey("sorter")
 IMPORTER: web.AppKey[Importer] = web.AppKey("importer")
 SOCKET_PATHS: web.AppKey[frozenset[str]] = web.AppKey("socket paths")

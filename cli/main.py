@@ -8,6 +8,7 @@ import sys
 import typer
 
 from cli.commands.adopt import adopt
+from cli.commands.diff import diff
 from cli.commands.followers import followers
 from cli.commands.log import log
 from cli.commands.rebuild import rebuild
@@ -15,6 +16,7 @@ from cli.commands.restore import restore
 from cli.commands.schema import schema
 from cli.commands.serve import serve
 from cli.commands.settings import settings
+from cli.commands.undo import undo
 from cli.commands.users import users
 from cli.commands.verify import verify
 from cli.commands.worker import worker
@@ -31,6 +33,8 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(rebuild)
 app.command()(restore)
+app.command()(undo)
+app.command()(diff)
 app.command()(verify)
 app.command()(log)
 app.command()(worker)

@@ -353,6 +353,20 @@ class RequestInProgress(ActaError):
         super().__init__("A request with this Idempotency-Key is still being carried out.")
 
 
+class UndoConflict(ActaError):
+    """What happened since stands against an undo; ``conflicts`` are objects of item, reason and fields."""
+
+    code, status = "UNDO_CONFLICT", 409
+
+    def __init__(self, conflicts: Sequence[Mapping[str, Any]]) -> None:
+        first = conflicts[0]
+        super().__init__(
+            f'Can\'t undo: item "{first["item"]}" in collection "{first["collection"]}" '
+            f"({first['reason']}), and {len(conflicts) - 1} more.",
+            conflicts=[dict(conflict) for conflict in conflicts],
+        )
+
+
 class UnsupportedMediaType(ActaError):
     """A body in a form that the route does not take."""
 

@@ -24,8 +24,8 @@ from projections.schema.service import SchemaService
 from projections.schema.undo import Told, take_back
 from projections.schema.work import Work
 from projections.sql import load
-from projections.tables.writing.naming import name
 from projections.time.moments import Cut
+from projections.time.rows import name, same_row
 
 SQL: Final = load("time/in_place")
 FOLD: Final = load("time/states")["fold"]
@@ -143,7 +143,7 @@ async def _rows(
     await work.connection.execute(sql.SQL('analyze "acta touched"'))
     # Metadata comes last: the steps before look at it.
     chosen.sort(key=lambda entry: (entry.system, entry.name))
-    async with _SetAside(work, chosen):
+    async with set_aside(work.connection, chosen):
         for number, entry in enumerate(chosen):
             progress(number, len(chosen), entry.name)
             changed = await _collection(work, cut, scope, entry)
@@ -169,49 +169,37 @@ async def _collection(work: Work, cut: Cut, scope: Scope, entry: Collection) -> 
     assert row is not None
     created, updated, deleted, sample = row
     if created or updated or deleted:
-        await _write(work, entry, table)
+        await write_differing(work.connection, entry, {"collection": entry.name, **work.origin({})})
     await work.connection.execute(SQL["done"])
     if not (created or updated or deleted):
         return None
     return Changed(entry.name, created, updated, deleted, [(one, what, tuple(f)) for one, what, f in sample])
 
 
-async def _write(work: Work, entry: Collection, table: sql.Identifier) -> None:
+async def write_differing(connection: Connection, entry: Collection, origin: dict[str, Any]) -> None:
+    """Make the rows of ``"acta differing"`` what they have to become, and tell it; keys must be set aside."""
+    table = name(entry.schema, entry.table)
     columns = [column for column, about in entry.columns.items() if about.generation is None]
     remove = SQL["remove"].format(table=table, same_gone=same_row(entry, sql.SQL("gone.item")))
-    await work.connection.execute(remove)
+    # With parameters, though it has none, so that per cent signs mean the same everywhere.
+    await connection.execute(remove, {})
     refill = SQL["refill"].format(
         table=table,
         columns=sql.SQL(", ").join(map(name, columns)),
         values=sql.SQL(", ").join(sql.SQL("r.{}").format(name(column)) for column in columns),
     )
-    await work.connection.execute(refill)
-    values = {"collection": entry.name, **work.origin({})}
-    await work.connection.execute(SQL["tell"], values)
+    await connection.execute(refill, {})
+    await connection.execute(SQL["tell"], origin)
 
 
-def same_row(entry: Collection, item: sql.Composable) -> sql.Composable:
-    """Whether ``"acta row"`` is the one with this text as key; by index where the key is one column."""
-    columns = [entry.columns[column] for column in entry.primary_key]
-    parts: list[sql.Composable] = []
-    for place, column in enumerate(columns, 1):
-        text = item
-        if len(columns) > 1:
-            text = sql.SQL("replace(replace(split_part({}, ',', {}), '%%2C', ','), '%%25', '%%')").format(
-                item, sql.Literal(place)
-            )
-        parts.append(
-            sql.SQL('"acta row".{} = {}::{}').format(name(column.name), text, sql.SQL(column.sql_type))
-        )
-    return sql.SQL(" and ").join(parts)
+def set_aside(connection: Connection, entries: Iterable[Collection]) -> _SetAside:
+    """Foreign keys and triggers of tables, gone for the time of the block, proved again at its end."""
+    return _SetAside(connection, entries)
 
 
 class _SetAside:
-    """Foreign keys and triggers of the tables, gone for the time of the block, and back at its end."""
-
-    def __init__(self, work: Work, entries: Iterable[Collection]) -> None:
-        self._work = work
-        self._connection = work.connection
+    def __init__(self, connection: Connection, entries: Iterable[Collection]) -> None:
+        self._connection = connection
         self._places = [sql.Identifier(entry.schema, entry.table) for entry in entries]
         self._keys: list[tuple[Any, ...]] = []
         self._triggers: list[tuple[Any, ...]] = []

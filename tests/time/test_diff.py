@@ -1,0 +1,145 @@
+"""Diff and blame, and the HTTP side of undo."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import pytest
+
+from projections.time.diff import blame, diff_counts, diff_items
+from projections.time.moments import cut_at
+from tests.support.http import Client, client
+from tests.support.project import Project
+from tests.support.server import Server, acta, running_server
+from tests.time.test_in_place import library
+
+
+async def test_differences_between_two_moments(project: Project) -> None:
+    await library(project)
+    then = await project.now()
+    await project.update("books", 1, {"title": "Changed"})
+    await project.update("books", 2, {"title": "Changed"})
+    await project.update("books", 2, {"title": "Book 1"})
+    await project.delete("books", 3)
+    await project.create("books", {"title": "New", "author": 1}, {"title": "Gone"})
+    await project.delete("books", 11)
+    await project.update("authors", 1, {"name": "X"})
+    now = await project.now()
+    async with project.database.connection() as connection:
+        earlier, later = await cut_at(connection, then), await cut_at(connection, now)
+    counts = await diff_counts(project.database, earlier, later)
+    assert [(c.collection, c.added, c.changed, c.removed) for c in counts] == [
+        ("authors", 0, 1, 0),
+        ("books", 1, 1, 1),
+    ]
+    _, items = await diff_items(project.database, earlier, later, "books", limit=10)
+    assert [(one.item, one.kind, one.fields) for one in items] == [
+        ("1", "changed", {"title": {"from": "Book 0", "to": "Changed"}}),
+        (
+            "10",
+            "added",
+            {
+                "id": {"from": None, "to": 10},
+                "title": {"from": None, "to": "New"},
+                "author": {"from": None, "to": 1},
+            },
+        ),
+        (
+            "3",
+            "removed",
+            {
+                "id": {"from": 3, "to": None},
+                "title": {"from": "Book 2", "to": None},
+                "author": {"from": 3, "to": None},
+            },
+        ),
+    ]
+    printed = acta(project.url, "diff", str(then), str(now))
+    assert printed.stdout == "authors: 0 added, 1 changed, 0 removed\nbooks: 1 added, 1 changed, 1 removed\n"
+    assert len(acta(project.url, "diff", str(then), "--collection", "books").stdout.splitlines()) == 3
+
+
+async def test_blame_names_the_event_of_the_present_value(project: Project) -> None:
+    await library(project)
+    await project.update("books", 1, {"title": "A"})
+    await project.update("books", 1, {"title": "B", "author": 2})
+    # Submitted, but what it was already.
+    await project.update("books", 1, {"title": "B", "author": 3})
+    events = await project.sql(
+        "select seq from acta.events where collection = 'books' and item = '1' order by seq"
+    )
+    found = {one.field: one.seq for one in await blame(project.database, "books", "1")}
+    created, _, second, third = [seq for (seq,) in events]
+    assert found == {"id": created, "title": second, "author": third}
+
+
+@pytest.fixture
+def server(prepared_url: str) -> Iterator[Server]:
+    with psycopg.connect(prepared_url) as connection:
+        connection.execute("create table notes (id serial primary key, title text unique)")
+    with running_server(prepared_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def api(server: Server) -> AsyncIterator[Client]:
+    async with client(server) as found:
+        yield found
+
+
+async def test_over_http(api: Client, server: Server) -> None:
+    created = await api.post("/items/notes", {"title": "one"})
+    changed = await api.patch("/items/notes/1", {"title": "two"})
+    request = {name.lower(): value for name, value in changed.headers.items()}["x-request-id"]
+    told = await api.request("POST", "/utils/undo", {"request": request}, query={"dry": "true"})
+    assert told.data["undone"] == [
+        {"collection": "notes", "item": "1", "action": "update", "fields": ["title"]}
+    ]
+    assert (await api.get("/items/notes/1")).data["title"] == "two"
+    await api.patch("/items/notes/1", {"title": "three"})
+    refused = await api.post("/utils/undo", {"request": request})
+    assert (refused.status, refused.error["code"]) == (409, "UNDO_CONFLICT")
+    assert refused.error["conflicts"] == [
+        {"collection": "notes", "item": "1", "reason": "changed", "fields": ["title"]}
+    ]
+    activity = (await api.get("/activity", limit="1", sort="-id")).data[0]["id"]
+    assert len((await api.post("/utils/undo", {"activity": activity})).data["undone"]) == 1
+    assert (await api.get("/items/notes/1")).data["title"] == "two"
+    blamed = (await api.get("/utils/blame/notes/1")).data
+    assert [(one["field"], one["event"]) for one in blamed] == [
+        ("id", "item.created"),
+        ("title", "item.updated"),
+    ]
+    assert (await api.get("/utils/blame/notes/99")).status == 403
+    found = await api.get("/utils/diff", **{"from": "1h", "collection": "notes"})
+    assert found.status == 400, "the log is younger"
+    found = await api.get("/utils/diff", **{"from": "1", "collection": "notes"})
+    assert (found.data["added"], found.data["items"][0]["kind"]) == (1, "added")
+    assert created.status == 200
+    async with client(server, None) as anonymous:
+        assert (await anonymous.post("/utils/undo", {"request": request})).status == 403
+        assert (await anonymous.get("/utils/diff", **{"from": "1"})).status == 403
+        assert (await anonymous.get("/utils/blame/notes/1")).status == 403
+
+
+BAD: list[dict[str, object]] = [
+    {},
+    {"request": "x"},
+    {"request": 5},
+    {"activity": "x"},
+    {"activity": 2**63},
+    {"activity": 999999},
+    {"user": "00000000-0000-4000-8000-000000000000"},
+    {"user": "00000000-0000-4000-8000-000000000000", "from": "nonsense"},
+    {"user": "00000000-0000-4000-8000-000000000000", "from": 5},
+    {"request": "00000000-0000-4000-8000-000000000000", "skip": "yes"},
+    {"request": "00000000-0000-4000-8000-000000000000", "activity": 1},
+]
+
+
+async def test_bad_input(api: Client) -> None:
+    for body in BAD:
+        assert (await api.post("/utils/undo", body)).status == 400, body
+    for query in ({}, {"from": "x"}, {"from": "1", "to": "99999"}, {"from": "1", "limit": "-1"}):
+        assert (await api.get("/utils/diff", **query, collection="notes")).status == 400, query
