@@ -1,4 +1,5 @@
-"""The command line: `run` measures, `shapes` chooses among ways to write a limit's SQL."""
+"""The command line: `run` measures, `shapes` chooses among ways to write a limit's SQL,
+`takeover` makes a test's database."""
 
 import shlex
 import sys
@@ -19,6 +20,7 @@ from bench.registration import RegistrationError
 from bench.results import Result
 from bench.runner import SIDES, Options, Run
 from bench.servers import ServerError
+from bench.takeover.record import record
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 _console = Console(stderr=True, highlight=False)
@@ -80,6 +82,13 @@ def prepare(names: Names = "", database: Postgres = _LOCAL) -> None:
     databases = Databases(database)
     databases.prepare("acta", _chosen(names))
     print(f"DATABASE_URL={databases.url('acta')}")
+
+
+@app.command()
+def takeover(work: Annotated[Path, typer.Option(help="Where the reference and logs go.")] = _WORK) -> None:
+    """Let the reference make the database that the tests take over (`tests/data/directus-11.*`)."""
+    work.mkdir(parents=True, exist_ok=True)
+    record(work)
 
 
 @app.command()

@@ -27,12 +27,15 @@ class Answer:
         return 200 <= self.status < 300
 
 
-def call(url: str, method: str = "GET", body: str | None = None) -> Answer:
+def call(
+    url: str, method: str = "GET", body: str | bytes | None = None, kind: str = "application/json"
+) -> Answer:
     """Put one request as the administrator."""
-    request = urllib.request.Request(url, method=method, data=None if body is None else body.encode())
+    data = body.encode() if isinstance(body, str) else body
+    request = urllib.request.Request(url, method=method, data=data)
     request.add_header("Authorization", f"Bearer {ADMIN_TOKEN}")
-    if body is not None:
-        request.add_header("Content-Type", "application/json")
+    if data is not None:
+        request.add_header("Content-Type", kind)
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
             return Answer(response.status, response.read())

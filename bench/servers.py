@@ -37,7 +37,10 @@ class ServerError(Exception):
 
 @dataclass
 class Server:
-    """One side's server; without a command it is somebody else's and is only asked."""
+    """One side's server; without a command it is somebody else's and is only asked.
+
+    It is there when it answers a GET of `first`.
+    """
 
     side: str
     url: str
@@ -45,6 +48,7 @@ class Server:
     prepare: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path = Path()
+    first: str = "/items/articles/1"
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -107,7 +111,7 @@ class Server:
             if self._process is not None and self._process.poll() is not None:
                 break
             try:
-                if call(f"{self.url}/items/articles/1").ok:
+                if call(f"{self.url}{self.first}").ok:
                     return
             except (urllib.error.URLError, ConnectionError):
                 pass

@@ -66,6 +66,11 @@ class EmbeddedServer:
         """A connection URL through the Unix socket."""
         return f"postgresql://{SUPERUSER}@/{quote(database)}?host={quote(str(self.place.sockets))}&port={self._port}"
 
+    def tcp_url(self, database: str = DATABASE) -> str:
+        """A connection URL with host and password, for programs that know no Unix sockets."""
+        password = quote((self.place.root / "password").read_text())
+        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self._port}/{quote(database)}"
+
     def answers(self) -> bool:
         """Whether the server accepts connections now."""
         return self._refusal() is None

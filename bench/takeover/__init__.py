@@ -1,0 +1,1 @@
+"""A database as the reference leaves it, to be taken over in the tests."""
