@@ -11,6 +11,7 @@ from cli.commands.adopt import adopt
 from cli.commands.diff import diff
 from cli.commands.followers import followers
 from cli.commands.log import log
+from cli.commands.migrate import migrate_from_directus
 from cli.commands.rebuild import rebuild
 from cli.commands.restore import restore
 from cli.commands.schema import schema
@@ -40,6 +41,7 @@ app.command()(log)
 app.command()(worker)
 app.command()(settings)
 app.command()(adopt)
+app.command()(migrate_from_directus)
 app.add_typer(followers, name="followers")
 app.add_typer(schema, name="schema")
 app.add_typer(users, name="users")

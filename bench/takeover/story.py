@@ -11,7 +11,7 @@ EDITOR, EDITOR_ROLE, EDITOR_POLICY = (f"00000000-0000-4000-8000-0000000000{n:02d
 FOLDER, TAG, DASHBOARD, FLOW, OPERATION = (
     f"00000000-0000-4000-8000-0000000000{n}" for n in (11, 12, 13, 14, 15)
 )
-EDITOR_EMAIL, EDITOR_PASSWORD, EDITOR_TOKEN = "editor@example.com", "editor's secret", "editor-static-token"  # noqa: S105
+EDITOR_EMAIL, EDITOR_PASSWORD, EDITOR_TOKEN = "editor@example.com", "editor's secret", "editor-static-token"
 
 
 def requests() -> Iterator[Request]:
@@ -98,14 +98,20 @@ def _parts(number: dict[str, Any]) -> Iterator[Request]:
 
     code = _column("code", "string", is_primary_key=True, max_length=30)
     key = _column("id", "uuid", ["uuid"], is_primary_key=True)
-    yield collection("topics", code, _column("parent", "string", ["m2o"], max_length=30), _alias("stories", "o2m"))
+    yield collection(
+        "topics", code, _column("parent", "string", ["m2o"], max_length=30), _alias("stories", "o2m")
+    )
     yield collection("tags", key, _column("name", "string", is_unique=True))
     yield collection("stories_tags", number, _column("story", "integer"), _column("tag", "uuid"), hidden=True)
     item = (_column("item", "string"), _column("collection", "string"), _column("sort", "integer"))
     yield collection("stories_blocks", number, _column("story", "integer"), *item, hidden=True)
     yield collection("quotes", number, _column("text", "text"))
     yield collection("languages", code, _column("name", "string"))
-    words = (_column("story", "integer"), _column("language", "string", max_length=30), _column("title", "string"))
+    words = (
+        _column("story", "integer"),
+        _column("language", "string", max_length=30),
+        _column("title", "string"),
+    )
     yield collection("stories_translations", number, *words)
     yield collection("site", number, _column("name", "string"), singleton=True, accountability=None)
 
@@ -121,9 +127,13 @@ def _relations() -> Iterator[Request]:
     yield relation("stories", "cover", "directus_files")
     yield relation("stories", "topic", "topics", one_field="stories")
     yield relation("topics", "parent", "topics")
-    yield relation("stories_tags", "story", "stories", one_field="tags", junction_field="tag", on_delete="CASCADE")
+    yield relation(
+        "stories_tags", "story", "stories", one_field="tags", junction_field="tag", on_delete="CASCADE"
+    )
     yield relation("stories_tags", "tag", "tags", junction_field="story", on_delete="CASCADE")
-    yield relation("stories_blocks", "story", "stories", one_field="blocks", junction_field="item", sort_field="sort")
+    yield relation(
+        "stories_blocks", "story", "stories", one_field="blocks", junction_field="item", sort_field="sort"
+    )
     any_kind = {"one_collection_field": "collection", "one_allowed_collections": ["quotes", "tags"]}
     yield relation("stories_blocks", "item", None, junction_field="story", **any_kind)
     of_story = {"one_field": "translations", "junction_field": "language", "one_deselect_action": "delete"}
@@ -182,7 +192,11 @@ def _rows() -> Iterator[Request]:
     flow = {"id": FLOW, "name": "Notes", "trigger": "webhook", "options": {"method": "GET"}}
     yield "POST", "/flows", {**flow, "operations": [{**step, "options": {"message": "hi"}}]}
     yield "PATCH", f"/flows/{FLOW}", {"operation": OPERATION}
-    yield "POST", "/shares", {"collection": "stories", "item": "1", "name": "Look", "password": "share secret"}
+    yield (
+        "POST",
+        "/shares",
+        {"collection": "stories", "item": "1", "name": "Look", "password": "share secret"},
+    )
     yield "POST", "/versions", {"collection": "stories", "item": "1", "key": "draft", "name": "Draft"}
     theme = {"project_name": "The Press", "module_bar": [{"type": "module", "id": "users", "enabled": True}]}
     yield "PATCH", "/settings", theme

@@ -31,10 +31,11 @@ def adopt(
     from cli.settings import load_settings
 
     with database(load_settings()) as (settings, _):
-        asyncio.run(_adopt(settings, quiet=quiet))
+        asyncio.run(adopt_all(settings, quiet=quiet))
 
 
-async def _adopt(settings: Settings, *, quiet: bool) -> None:
+async def adopt_all(settings: Settings, *, quiet: bool) -> None:
+    """Adopt what is left in the database of the settings, and tell of it."""
     from cli.console import say
     from projections.database import Database
     from projections.prepare import prepare

@@ -19,8 +19,15 @@ from domain.events.definitions import (
     RelationDeleted,
     RelationUpdated,
 )
-from domain.events.items import ItemAdopted, ItemCreated, ItemDeleted, ItemObserved, ItemUpdated
-from domain.events.system import LogRedacted, UserLoggedIn, UserLoggedOut
+from domain.events.items import (
+    ItemAdopted,
+    ItemCreated,
+    ItemDeleted,
+    ItemObserved,
+    ItemUpdated,
+    VersionSaved,
+)
+from domain.events.system import LogRedacted, PastActivity, UserLoggedIn, UserLoggedOut
 
 __all__ = [
     "EVENTS",
@@ -39,11 +46,13 @@ __all__ = [
     "ItemObserved",
     "ItemUpdated",
     "LogRedacted",
+    "PastActivity",
     "RelationCreated",
     "RelationDeleted",
     "RelationUpdated",
     "UserLoggedIn",
     "UserLoggedOut",
+    "VersionSaved",
 ]
 
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(
@@ -69,6 +78,8 @@ EVENTS: Mapping[str, type[Event]] = MappingProxyType(
             LogRedacted,
             UserLoggedIn,
             UserLoggedOut,
+            VersionSaved,
+            PastActivity,
         )
     }
 )

@@ -75,3 +75,17 @@ class ItemObserved(Event):
         """What was done to the row."""
         told = (self.meta or {}).get("action", "delete" if self.values is None else "update")
         return cast("Literal['create', 'update', 'delete']", told)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionSaved(Event):
+    """Changes were put into a content version of an item (``meta.version``); the item stays as it is.
+
+    Attributes:
+        values: The changes as they were sent.
+    """
+
+    TOPIC: ClassVar[str] = "version.saved"
+    WHOLE: ClassVar[str] = "values"
+
+    values: Values

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from domain.events.base import Event
+from domain.events.base import Event, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +44,19 @@ class UserLoggedOut(Event):
     """A user ended a session."""
 
     TOPIC: ClassVar[str] = "user.logout"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastActivity(Event):
+    """What another system noted of an item before Acta took its database over; it has no position.
+
+    State is never made from it. ``meta.action`` says what was done.
+
+    Attributes:
+        revision: ``data`` and ``delta`` of the revision as they were noted; None without one.
+    """
+
+    TOPIC: ClassVar[str] = "past.activity"
+    WHOLE: ClassVar[str] = "revision"
+
+    revision: Values | None = None

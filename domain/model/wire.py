@@ -72,7 +72,9 @@ def column(entry: Column, owner: Field, table: Collection, home: str = "public")
         "name": entry.name,
         "table": table.table or table.name,
         "data_type": entry.data_type,
-        "default_value": None if entry.generated else default_value(entry.default, owner.schema_type),
+        "default_value": None
+        if entry.generated
+        else default_value(_default(entry, table), owner.schema_type),
         "generation_expression": entry.generation,
         "max_length": length,
         "numeric_precision": entry.numeric_precision,
@@ -88,6 +90,13 @@ def column(entry: Column, owner: Field, table: Collection, home: str = "public")
         "foreign_key_column": key and key.column,
         "comment": entry.comment,
     }
+
+
+def _default(entry: Column, table: Collection) -> str | None:
+    # Where system tables live is nobody's business.
+    if table.schema == _SYSTEM_SCHEMA and entry.default is not None:
+        return entry.default.replace(f"nextval('{_SYSTEM_SCHEMA}.", "nextval('")
+    return entry.default
 
 
 def relations(entries: Iterable[Relation]) -> list[Object]:

@@ -49,8 +49,9 @@ encode(sha256(convert_to(event.meta::text, 'UTF8')), 'hex')
 event.seq > %(floor)s and (event.xid = any(%(running)s::xid8[]) or event.xid >= %(next_xid)s::xid8)
 
 -- name: never_sealed
--- Events that no seal has, whatever their transaction: for a log that came from another cluster.
-not (select coalesce(range_agg(members), '{{}}') @> event.seq from acta.seals)
+-- Events that no seal has, whatever their transaction: for a log that came from another cluster. What was before the
+-- first position stays there.
+event.seq >= 0 and not (select coalesce(range_agg(members), '{{}}') @> event.seq from acta.seals)
 
 -- name: seal
 -- Give the next positions to all events of a choice, in the order of seq, and extend the chain by a seal for
