@@ -19,6 +19,7 @@ from api.auth.sessions import Sessions
 from api.auth.tokens import Signer, random_token
 from api.graphql import handler as graphql
 from api.graphql.documents import Documents
+from api.graphql.operations import resolvers
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Preparing
 from api.graphql.run import Engine
@@ -167,7 +168,7 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.WRITER] = writer
     app[keys.IDEMPOTENCY] = idempotency = IdempotencyKeys(database)
     app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency)
-    schemas = Schemas()
+    schemas = Schemas(resolvers())
     models.on_change(schemas.warm)
     app[keys.GRAPHQL] = Engine(
         schemas,

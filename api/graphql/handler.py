@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -9,11 +11,13 @@ from aiohttp import hdrs, web
 from graphql import OperationType
 
 from api.bodies import read_json
+from api.graphql.operations import COOKIES
 from api.graphql.persisted import Persisted
 from api.graphql.run import Asked
-from api.keys import CONTEXT, GRAPHQL
-from api.responses import failure, raw_json
-from domain.errors import InvalidPayload, InvalidQuery
+from api.graphql.sdl import sdl
+from api.keys import CONTEXT, GRAPHQL, SETTINGS
+from api.responses import PLAIN, failure, raw_json
+from domain.errors import InvalidPayload, InvalidQuery, RouteNotFound
 from domain.graphql.errors import GraphQLExecution, MethodNotAllowed
 from domain.graphql.outline import Scope
 
@@ -45,6 +49,8 @@ async def _handle(request: web.Request, scope: Scope) -> web.StreamResponse:
         if operation is not None and operation.operation == OperationType.MUTATION:
             return _not_allowed(["POST"], request.method)
     response = raw_json(await engine.run(request, document, asked))
+    for answered in request.get(COOKIES, ()):
+        response.cookies.update(answered.cookies)
     if MEDIA_TYPE in request.headers.get(hdrs.ACCEPT, ""):
         response.headers[hdrs.CONTENT_TYPE] = f"{MEDIA_TYPE}; charset=utf-8"
     return response
@@ -83,9 +89,27 @@ def _not_allowed(allowed: list[str], current: str) -> web.Response:
     return response
 
 
+async def specification(request: web.Request) -> web.Response:
+    """GET /server/specs/graphql: the SDL of the caller's schema, as a file."""
+    scope = request.match_info.get("scope") or "items"
+    if scope not in ("items", "system") or not request.app[SETTINGS].graphql.introspection:
+        raise RouteNotFound(request.path)
+    context = request[CONTEXT]
+    schema = await request.app[GRAPHQL].schemas.of(
+        context.model, context.rights, "system" if scope == "system" else "items"
+    )
+    text = await asyncio.to_thread(sdl, schema)
+    name = f"{scope}_{datetime.now(UTC):%Y%m%d-%H%M%S}.graphql"
+    headers = {**PLAIN, "Content-Type": "application/octet-stream"}
+    headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return web.Response(body=text.encode(), headers=headers)
+
+
 def routes() -> list[web.RouteDef]:
     """The routes of GraphQL."""
     return [
+        web.get("/server/specs/graphql", specification),
+        web.get("/server/specs/graphql/{scope}", specification),
         web.route("*", "/graphql/system", system),
         web.route("*", "/graphql", items),
         web.route("*", "/graphql/{rest:.*}", items),

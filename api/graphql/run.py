@@ -23,8 +23,7 @@ from graphql.execution.values import get_variable_values
 
 from api.graphql.answers import Answer, dumps, execution_error, listed, only_errors, request_error, root_error
 from api.graphql.documents import Document, Documents
-from api.graphql.mutations import Mutations
-from api.graphql.operations import resolvers
+from api.graphql.mutations import OWN, Mutations
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Entry, Prepared, Preparing, open_key
 from api.graphql.schema import Schemas
@@ -234,9 +233,7 @@ class Engine:
         parsed = DocumentNode(definitions=(reduced, *document.fragments.values()))
 
         def work() -> Any:
-            return execute(
-                document.schema, parsed, resolvers(request), request, variable_values=asked.variables
-            )
+            return execute(document.schema, parsed, None, request, variable_values=asked.variables)
 
         if all(entry.nodes[0].name.value.startswith("__") for entry in left):
             result = await asyncio.to_thread(work)
@@ -267,7 +264,7 @@ class Engine:
         assert type_ is not None
         collector = self.preparing.collector(document, variables)
         compiler = self.preparing.compiler(collector, context.caller)
-        mutations = Mutations(self.items, compiler, self.read_one)
+        mutations = Mutations(self.items, compiler, self.read_one, request)
         answer = Answer()
         for name, nodes in collector.fields([operation.selection_set], type_.name).items():
             asked_name = nodes[0].name.value
@@ -277,7 +274,7 @@ class Engine:
             required = isinstance(type_.fields[asked_name].type, GraphQLNonNull)
             entry = Entry(name, nodes, required)
             root = schema.mutations.get(asked_name)
-            if root is None and asked_name not in ("update_users_me",):
+            if root is None and asked_name not in OWN:
                 await self._leave(request, document, asked, [entry], answer)
             else:
                 value: bytes | ActaError | ErrorGroup | None

@@ -101,3 +101,8 @@ SCALARS: Mapping[str, type[Any]] = {
     "GraphQLStringOrFloat": _scalar("GraphQLStringOrFloat", _number_or_text, _number_or_text_literal),
     "Void": _scalar("Void", _nothing, _no_literal, _nothing),
 }
+
+
+def json_scalar(name: str) -> type[Any]:
+    """A scalar of a name of its own that stands for any JSON."""
+    return _scalar(name, _same, _any_literal)

@@ -18,12 +18,12 @@ from graphql import (
 )
 from graphql.type.introspection import introspection_types
 
-from api.graphql.operations import system_definitions
 from api.graphql.types import Types
 from domain.access.rights import Rights
 from domain.graphql.definitions import Definitions, definitions
 from domain.graphql.outline import Outline, Scope
 from domain.graphql.roots import Root, mutations, queries, subscriptions
+from domain.graphql.server import add_operations
 from domain.model import Model
 
 _DEPRECATED = GraphQLDirective(
@@ -38,6 +38,7 @@ _DEPRECATED = GraphQLDirective(
 )
 DIRECTIVES = (GraphQLSkipDirective, GraphQLIncludeDirective, _DEPRECATED)
 KEPT = 60
+NO_RESOLVERS: Mapping[str, Any] = {}
 
 
 class _Lookup(Mapping[str, GraphQLNamedType]):
@@ -82,7 +83,7 @@ class _Lookup(Mapping[str, GraphQLNamedType]):
 class LazySchema(GraphQLSchema):
     """The schema of one scope for one set of rights."""
 
-    def __init__(self, outline: Outline, scope: Scope) -> None:
+    def __init__(self, outline: Outline, scope: Scope, resolvers: Mapping[str, Any]) -> None:
         found = definitions(outline, scope)
         self.outline = outline
         self.scope = scope
@@ -90,8 +91,8 @@ class LazySchema(GraphQLSchema):
         self.mutations: Mapping[str, Root] = mutations(outline, scope)
         self.subscriptions: Mapping[str, Root] = subscriptions(outline)
         if scope == "system":
-            system_definitions(outline, found)
-        types = Types(found)
+            add_operations(outline, found)
+        types = Types(found, resolvers)
         super().__init__(directives=(), assume_valid=True)
         self.directives = DIRECTIVES
         self.query_type = types.root("Query")
@@ -107,7 +108,8 @@ class LazySchema(GraphQLSchema):
 class Schemas:
     """Schemas by model, rights and scope: shared by callers of equal rights, made off the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolvers: Mapping[str, Any]) -> None:
+        self._resolvers = resolvers
         self._known: OrderedDict[tuple[int, str, Scope], LazySchema] = OrderedDict()
         self._making: dict[tuple[int, str, Scope], asyncio.Future[LazySchema]] = {}
         self._warming: set[asyncio.Task[Any]] = set()
@@ -125,7 +127,9 @@ class Schemas:
             return known
         making = self._making.get(key)
         if making is None:
-            making = asyncio.ensure_future(asyncio.to_thread(make_schema, model, rights, scope))
+            making = asyncio.ensure_future(
+                asyncio.to_thread(make_schema, model, rights, scope, self._resolvers)
+            )
             self._making[key] = making
         try:
             made = await asyncio.shield(making)
@@ -149,9 +153,14 @@ class Schemas:
             task.add_done_callback(self._warming.discard)
 
 
-def make_schema(model: Model, rights: Rights, scope: Scope) -> LazySchema:
-    """A schema with its root types complete, the rest to come."""
-    schema = LazySchema(Outline(model, rights), scope)
+def make_schema(
+    model: Model, rights: Rights, scope: Scope, resolvers: Mapping[str, Any] = NO_RESOLVERS
+) -> LazySchema:
+    """A schema with its root types complete, the rest to come.
+
+    ``resolvers`` are the functions behind operations that are no plans.
+    """
+    schema = LazySchema(Outline(model, rights), scope, resolvers)
     for root in (schema.query_type, schema.mutation_type):
         if root is not None:
             _ = root.fields

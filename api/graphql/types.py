@@ -10,7 +10,7 @@ import graphene
 from graphene.types.schema import TypeMap
 from graphql import GraphQLInputObjectType, GraphQLNamedType, GraphQLObjectType
 
-from api.graphql.scalars import SCALARS
+from api.graphql.scalars import SCALARS, json_scalar
 from domain.graphql.definitions import Definitions, FieldDefinition, TypeDefinition
 
 
@@ -21,8 +21,9 @@ class Types(TypeMap):  # type: ignore[misc]
     their fields follow when graphql-core asks for them, which it does once, for the types a document reaches.
     """
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, resolvers: Mapping[str, Any]) -> None:
         self._definitions = definitions
+        self._resolvers = resolvers
         self._classes: dict[str, type[Any]] = dict(SCALARS)
         self._references: dict[str, Any] = {}
         self._arguments: dict[tuple[int, int], Mapping[str, Any]] = {}
@@ -46,6 +47,9 @@ class Types(TypeMap):  # type: ignore[misc]
         for name, member in definition.members().items():
             graphene_type._meta.fields[name] = self._input(member) if is_input_type else self._field(member)
         found: dict[str, Any] = super().create_fields_for_type(graphene_type, is_input_type)
+        if graphene_type._meta.name in ("Query", "Mutation"):
+            for name in found.keys() & self._resolvers.keys():
+                found[name].resolve = self._resolvers[name]
         return found
 
     def create_inputobjecttype(self, graphene_type: Any) -> GraphQLInputObjectType:
@@ -64,6 +68,8 @@ class Types(TypeMap):  # type: ignore[misc]
         options: dict[str, Any] = {"name": name, "description": definition.description}
         if definition.kind == "enum":
             return graphene.Enum(name, [(member, member) for member in definition.members()])  # type: ignore[no-any-return]
+        if definition.kind == "scalar":
+            return json_scalar(name)
         if definition.kind == "union":
             options["types"] = [self._class(member) for member in definition.members()]
             base = graphene.Union

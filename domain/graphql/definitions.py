@@ -35,7 +35,7 @@ Members = Mapping[str, FieldDefinition]
 class TypeDefinition:
     """A type; ``members`` are fields, of unions and enums only the names count."""
 
-    kind: Literal["object", "input", "union", "enum"]
+    kind: Literal["object", "input", "union", "enum", "scalar"]
     members: Callable[[], Members]
     description: str | None = None
 

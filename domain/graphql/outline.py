@@ -86,7 +86,11 @@ class Outline:
         return (
             name not in READ_ONLY
             and self.model.collections[name].writable
-            and (self.rights.may(name, "delete") if action == "delete" else self.may(name, action))
+            and (
+                self._nameable(name) and self.rights.may(name, "delete")
+                if action == "delete"
+                else self.may(name, action)
+            )
         )
 
     def fields(self, name: str, action: Action) -> Mapping[str, Shape]:
@@ -102,14 +106,14 @@ class Outline:
         return self.rights.admin or any(rule.covers(field) for rule in self.rights.of(name, action))
 
     def _there(self, name: str, action: Action) -> bool:
+        if not self._nameable(name) or not self.rights.may(name, action):
+            return False
+        fields = self.model.collections[name].item_fields
+        return any(kinds.valid_name(field) and self.permitted(name, field, action) for field in fields)
+
+    def _nameable(self, name: str) -> bool:
         found = self.model.collection(name)
-        if found is None or not found.table or name in HIDDEN or not kinds.valid_name(name):
-            return False
-        if action == "delete" or not self.rights.may(name, action):
-            return False
-        return any(
-            kinds.valid_name(field) and self.permitted(name, field, action) for field in found.item_fields
-        )
+        return found is not None and bool(found.table) and name not in HIDDEN and kinds.valid_name(name)
 
     def _shapes(self, collection: Collection, action: Action) -> Mapping[str, Shape]:
         return {
