@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 from aiohttp import web
 from graphql import GraphQLResolveInfo
 from multidict import CIMultiDict
-from yarl import URL
 
 from api.graphql.sdl import sdl
 from api.keys import CONTEXT, GRAPHQL, SETTINGS
@@ -140,12 +139,11 @@ async def rest(request: web.Request, method: str, path: str, body: Any, query: M
     Raises:
         ActaError: what the handler refuses.
     """
-    url = URL(f"{path}?{urlencode(query)}" if query else path, encoded=True)
     content = orjson.dumps(body)
     headers = CIMultiDict(request.headers)
     headers.update({"Content-Type": "application/json", "Content-Length": str(len(content))})
     headers.popall("Content-Encoding", None)
-    inner = _copy(request, method, url, headers, content)
+    inner = _copy(request, method, path, query, headers, content)
     found = await request.app.router.resolve(inner)
     if found.http_exception is not None:
         raise RouteNotFound(path)
@@ -161,10 +159,16 @@ async def rest(request: web.Request, method: str, path: str, body: Any, query: M
 
 
 def _copy(
-    request: web.Request, method: str, url: URL, headers: CIMultiDict[str], content: bytes
+    request: web.Request,
+    method: str,
+    path: str,
+    query: Mapping[str, Any],
+    headers: CIMultiDict[str],
+    content: bytes,
 ) -> web.Request:
     """The request with another target and body. aiohttp copies none whose body was read."""
     read, request._read_bytes = request._read_bytes, None
+    url = request.rel_url.with_path(path, encoded=True).with_query({name: str(query[name]) for name in query})
     try:
         inner = request.clone(method=method, rel_url=url, headers=headers)
     finally:
