@@ -11,12 +11,9 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api import keys
+from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
-from api.auth.authenticate import Authenticator
-from api.auth.limiter import Limiter
-from api.auth.login import Login
-from api.auth.sessions import Sessions
-from api.auth.tokens import Signer, random_token
+from api.auth.wiring import wire
 from api.graphql import handler as graphql
 from api.graphql.documents import Documents
 from api.graphql.operations import resolvers
@@ -50,13 +47,11 @@ from api.rest import (
 )
 from domain.query.limits import QueryLimits
 from domain.settings import QuerySettings, Settings
-from projections.access.counters import Counters
 from projections.database import Database
 from projections.log.contexts import Contexts
 from projections.reading.reader import Reader
 from projections.schema.service import SchemaService
 from projections.system.rights import RightsStore
-from projections.system.users import UserLog
 from projections.tables.importing import Importer
 from projections.tables.item_writer import ItemWriter
 from projections.tables.sorting import Sorter
@@ -67,6 +62,9 @@ from projections.time.undo import Undo
 # Routes with fixed names below a path come before those with a key in the same place.
 ROOMS = (
     me,
+    shares,
+    tfa,
+    account_routes,
     items,
     system,
     permissions,
@@ -141,6 +139,7 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
         try:
             yield
         finally:
+            await app[keys.POST].close()
             for task in watches:
                 task.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
@@ -151,16 +150,10 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
 def _wire(app: web.Application, settings: Settings, database: Database, models: ModelStore) -> None:
     reader = Reader(database, query_limits(settings.query, settings.database.statement_timeout))
     writer = ItemWriter(database, reader, settings)
-    secret = settings.auth.secret.get_secret_value() if settings.auth.secret else random_token()
     rights = RightsStore(database, reader)
     # A collection that goes takes its permissions along.
     models.on_change(lambda _: rights.forget())
-    sessions = Sessions(database, settings.auth, secret)
-    signer = Signer(secret)
     contexts = Contexts(database)
-    users = UserLog(database, models, writer, contexts)
-    counters = Counters(database)
-    app[keys.LIMITER] = Limiter(settings.limiter, counters)
     app[keys.DATABASE] = database
     app[keys.METRICS] = metrics.Metrics(settings.metrics.prefix)
     app[keys.MODELS] = models
@@ -182,14 +175,4 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.UNDO] = Undo(database, models, reader, app[keys.SCHEMA])
     app[keys.SORTER] = Sorter(database, writer)
     app[keys.IMPORTER] = Importer(database, writer)
-    app[keys.SIGNER] = signer
-    app[keys.SESSIONS] = sessions
-    app[keys.LOGIN] = Login(database, models, rights, sessions, signer, settings.auth, users)
-    app[keys.AUTHENTICATOR] = Authenticator(
-        database,
-        models,
-        rights,
-        sessions,
-        signer,
-        settings.auth,
-    )
+    wire(app, rights)

@@ -13,18 +13,26 @@ from domain.model.schema import Model
 from domain.settings import Settings
 
 if TYPE_CHECKING:
+    from api.auth.accounts import AccountService
+    from api.auth.attempts import Attempts
     from api.auth.authenticate import Authenticator
+    from api.auth.issuing import Issuer
     from api.auth.limiter import Limiter
     from api.auth.login import Login
     from api.auth.sessions import Sessions
+    from api.auth.shares import ShareLogin
     from api.auth.tokens import Signer
     from api.graphql.run import Engine
     from api.items import Items
     from api.rest.metrics import Metrics
+    from domain.access.sealed import Seal
+    from mail.post import Post
     from projections.database import Database
     from projections.log.contexts import Contexts
     from projections.reading.reader import Reader
     from projections.schema.service import SchemaService
+    from projections.system.accounts import Accounts
+    from projections.system.users import UserLog
     from projections.tables.importing import Importer
     from projections.tables.item_writer import ItemWriter
     from projections.tables.sorting import Sorter
@@ -66,6 +74,14 @@ GRAPHQL: web.AppKey[Engine] = web.AppKey("graphql")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")
+ACCOUNTS: web.AppKey[AccountService] = web.AppKey("accounts")
+ACCOUNT_LOOKUP: web.AppKey[Accounts] = web.AppKey("account lookup")
+ATTEMPTS: web.AppKey[Attempts] = web.AppKey("attempts")
+ISSUER: web.AppKey[Issuer] = web.AppKey("issuer")
+POST: web.AppKey[Post] = web.AppKey("post")
+SHARES: web.AppKey[ShareLogin] = web.AppKey("shares")
+USERS: web.AppKey[UserLog] = web.AppKey("users")
+SEAL: web.AppKey[Seal] = web.AppKey("seal")
 LOGIN: web.AppKey[Login] = web.AppKey("login")
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")

@@ -20,10 +20,14 @@ from domain.errors import InvalidCredentials, InvalidToken
 from domain.model.schema import Model
 from domain.settings import AuthSettings
 from projections.database import Database
+from projections.system.accounts import Accounts
 from projections.system.rights import STATEMENTS, RightsStore
+from projections.system.share_rights import ShareRights
 from projections.tables.store import ModelStore
 
 MAXIMUM_ENTRIES = 10_000
+# How long a token is believed without another look at the login behind it.
+BELIEVED_SECONDS = 5.0
 REQUIRED_CLAIMS = ("role", "app_access", "admin_access")
 
 
@@ -46,6 +50,8 @@ class Authenticator:
         models: ModelStore,
         rights: RightsStore,
         sessions: Sessions,
+        accounts: Accounts,
+        shares: ShareRights,
         signer: Signer,
         settings: AuthSettings,
     ) -> None:
@@ -53,10 +59,16 @@ class Authenticator:
         self._models = models
         self.rights = rights
         self._sessions = sessions
+        self._accounts = accounts
+        self._shares = shares
         self._signer = signer
         self._settings = settings
         self._known: dict[tuple[bytes, str | None, str | None, str | None], Identity] = {}
         self._version = (-1, -1)
+
+    def forget(self) -> None:
+        """Look at every token again: a login has ended."""
+        self._known = {}
 
     async def identify(self, request: web.Request) -> Identity:
         """The identity of a request.
@@ -95,13 +107,29 @@ class Authenticator:
         claims = self._signer.read(token)
         if any(name not in claims for name in REQUIRED_CLAIMS):
             raise InvalidToken()
-        session = claims.get("session")
+        session, login = claims.get("session"), claims.get("login")
         if session is not None and not await self._sessions.alive(str(session)):
             raise InvalidCredentials()
-        caller = replace(anonymous, user=_uuid(claims.get("id")), role=_uuid(claims.get("role")))
-        identity = await self._with_rights(model, caller)
-        # A session can end any moment, so it is looked up for every request.
-        return replace(identity, session=session, until=float(claims["exp"])), session is None
+        if login is not None and not await self._sessions.goes_on(str(login)):
+            raise InvalidCredentials()
+        share = _uuid(claims.get("share"))
+        if share is not None:
+            identity = await self._of_share(model, anonymous, share)
+        else:
+            identity = await self._with_rights(model, await self._claimed(anonymous, claims))
+        # A session can end any moment, so it is looked up for every request; other tokens soon again.
+        until = min(float(claims["exp"]), time.time() + BELIEVED_SECONDS)
+        return replace(identity, session=session, until=until), session is None
+
+    async def _claimed(self, anonymous: Caller, claims: dict[str, Any]) -> Caller:
+        user = _uuid(claims.get("id"))
+        if user is None:
+            return replace(anonymous, role=_uuid(claims.get("role")))
+        account = await self._accounts.by_id(user)
+        if account is None or account.status != "active":
+            raise InvalidCredentials()
+        # Not the claim: who lost a role has lost it.
+        return replace(anonymous, user=user, role=account.role)
 
     async def _static(self, anonymous: Caller, token: str) -> Caller:
         async with self._database.connection() as connection:
@@ -110,6 +138,13 @@ class Authenticator:
         if row is None:
             raise InvalidCredentials()
         return replace(anonymous, user=row[0], role=row[1])
+
+    async def _of_share(self, model: Model, anonymous: Caller, share: UUID) -> Identity:
+        found = await self._accounts.share(share)
+        if found is None:
+            raise InvalidToken()
+        visitor = replace(anonymous, share=share)
+        return Identity(visitor, await self._shares.of(model, found, visitor))
 
     async def _with_rights(self, model: Model, caller: Caller) -> Identity:
         standing = await self.rights.standing(model, caller)

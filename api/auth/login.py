@@ -5,36 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import pyotp
 
+from api.auth.attempts import Attempts
 from api.auth.credentials import Origin
+from api.auth.issuing import MODES, Issuer, Mode, Signed, caller_of
 from api.auth.passwords import verify
-from api.auth.sessions import STATEMENTS, Sessions
-from api.auth.tokens import Signer
-from domain.access.caller import Caller
+from api.auth.sessions import Sessions
+from domain.access.sealed import Seal
 from domain.errors import InvalidCredentials, InvalidOtp, UserSuspended
-from domain.settings import AuthSettings
-from projections.database import Database
-from projections.system.rights import RightsStore
+from projections.system.accounts import Account, Accounts
 from projections.system.users import UserLog
-from projections.tables.store import ModelStore
+
+__all__ = ["MODES", "Login", "Mode", "Signed", "stalled", "totp_fits"]
 
 T = TypeVar("T")
-Mode = Literal["json", "cookie", "session"]
-MODES: tuple[Mode, ...] = ("cookie", "json", "session")
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """The tokens of a login or refresh; ``expires`` in seconds."""
-
-    access: str
-    refresh: str
-    expires: float
+DEFAULT = "default"
 
 
 class Login:
@@ -42,24 +31,29 @@ class Login:
 
     def __init__(
         self,
-        database: Database,
-        models: ModelStore,
-        rights: RightsStore,
+        accounts: Accounts,
         sessions: Sessions,
-        signer: Signer,
-        settings: AuthSettings,
+        issuer: Issuer,
         users: UserLog,
+        attempts: Attempts,
+        seal: Seal,
     ) -> None:
-        self._database = database
-        self._models = models
-        self._rights = rights
+        self._accounts = accounts
         self._sessions = sessions
-        self._signer = signer
-        self._settings = settings
+        self._issuer = issuer
         self._users = users
+        self._attempts = attempts
+        self._seal = seal
 
     async def login(
-        self, email: str, password: str, otp: str | None, mode: Mode, origin: Origin, request: UUID
+        self,
+        email: str,
+        password: str,
+        otp: str | None,
+        mode: Mode,
+        origin: Origin,
+        request: UUID,
+        provider: str = DEFAULT,
     ) -> Signed:
         """Check the credentials and begin a session.
 
@@ -67,19 +61,25 @@ class Login:
             InvalidCredentials: the same for whatever is wrong with user or password.
             InvalidOtp: when the password was right and the second factor was not.
         """
-        async with self._database.connection() as connection:
-            cursor = await connection.execute(STATEMENTS["user_for_login"], {"email": email})
-            row = await cursor.fetchone()
-        usable = row is not None and row[2] == "active" and row[3] == "default"
-        right = await verify(row[4] if row is not None and usable else None, password)
-        if row is None or not usable or not right:
+        account = await self._accounts.by_email(email)
+        usable = account is not None and account.status == "active" and account.provider == provider
+        if account is not None and usable:
+            await self._attempts.on_user(account, origin, request)
+        right = await verify(account.password if account is not None and usable else None, password)
+        if account is None or not usable or not right:
             raise InvalidCredentials()
-        user, role, secret = row[0], row[1], row[5]
-        if secret and not (otp and pyotp.TOTP(secret).verify(otp)):
+        self.require_otp(account, otp)
+        await self._attempts.forgive(account)
+        return await self._issuer.begin(account, mode, origin, request)
+
+    def require_otp(self, account: Account, otp: str | None) -> None:
+        """Demand the second factor of a user who has one.
+
+        Raises:
+            InvalidOtp
+        """
+        if account.tfa_secret and not totp_fits(self._seal.open(account.tfa_secret), otp):
             raise InvalidOtp()
-        token = await self._sessions.begin(user, origin)
-        await self._users.logged_in(_caller(user, role, origin), request)
-        return await self._issue(user, role, token, mode, origin)
 
     async def refresh(self, token: str, mode: Mode, origin: Origin, request: UUID) -> Signed:
         """Carry a session on.
@@ -89,43 +89,36 @@ class Login:
             UserSuspended
         """
         session = await self._sessions.find(token)
-        if session is None:
+        if session is None or not session.open:
             raise InvalidCredentials()
-        if session.status != "active":
+        if session.user is not None and session.status != "active":
             await self._sessions.finish(token)
             raise UserSuspended() if session.status == "suspended" else InvalidCredentials()
         if mode == "session":
-            following: str | None = await self._sessions.succeed(token, session.user, origin)
+            following: str | None = await self._sessions.succeed(token, session, origin)
         else:
             following = await self._sessions.rotate(token, origin)
         if following is None:
             raise InvalidCredentials()
-        await self._users.seen(_caller(session.user, session.role, origin), request)
-        return await self._issue(session.user, session.role, following, mode, origin)
+        if session.user is not None:
+            await self._users.seen(caller_of(session.user, session.role, origin), request)
+        return await self._issuer.carry_on(session, following, mode, origin)
 
     async def logout(self, token: str, origin: Origin, request: UUID) -> None:
         """End a session; an unknown one is ended already."""
         user = await self._sessions.finish(token)
         if user is not None:
-            await self._users.logged_out(_caller(user, None, origin), request)
-
-    async def _issue(self, user: UUID, role: UUID | None, token: str, mode: Mode, origin: Origin) -> Signed:
-        standing = await self._rights.standing(self._models.current, _caller(user, role, origin))
-        claims: dict[str, Any] = {
-            "id": str(user),
-            "role": str(role) if role else None,
-            "app_access": standing.app,
-            "admin_access": standing.admin,
-        }
-        seconds = self._settings.access_token_ttl
-        if mode == "session":
-            seconds = self._settings.session_cookie_ttl
-            claims["session"] = token
-        return Signed(self._signer.sign(claims, seconds), token, seconds)
+            await self._users.logged_out(caller_of(user, None, origin), request)
 
 
-def _caller(user: UUID, role: UUID | None, origin: Origin) -> Caller:
-    return Caller(user=user, role=role, ip=origin.ip, user_agent=origin.user_agent, origin=origin.origin)
+def totp_fits(secret: str | None, otp: str | None) -> bool:
+    """Whether a one-time password is the current one of a secret."""
+    if not secret or not otp:
+        return False
+    try:
+        return pyotp.TOTP(secret).verify(otp)
+    except ValueError:
+        return False
 
 
 async def stalled(work: Awaitable[T], seconds: float) -> T:

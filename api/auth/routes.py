@@ -11,11 +11,12 @@ from aiohttp import web
 
 from api.auth.cookies import set_cookie
 from api.auth.credentials import Origin, origin_of
+from api.auth.fields import text_of
 from api.auth.login import MODES, Mode, Signed, stalled
 from api.auth.origins import require_same_site
 from api.auth.tokens import claims_to_be_ours
 from api.bodies import read_object
-from api.keys import LOGIN, REQUEST_ID, SETTINGS, SIGNER
+from api.keys import AUTHENTICATOR, LOGIN, REQUEST_ID, SETTINGS, SIGNER
 from api.responses import data, no_content, raw_json
 from domain.access.emails import is_email
 from domain.errors import ActaError, InvalidPayload
@@ -40,7 +41,7 @@ async def refresh(request: web.Request) -> web.Response:
     except ActaError:
         await stalled(_nothing(), settings.login_stall - (time.monotonic() - began))
         raise
-    return _answer(signed, mode, settings)
+    return answer(signed, mode, settings)
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -48,6 +49,7 @@ async def logout(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS].auth
     token, _ = await _refresh_token(request, settings)
     await request.app[LOGIN].logout(token, _origin(request), UUID(request[REQUEST_ID]))
+    request.app[AUTHENTICATOR].forget()
     response = no_content()
     if request.cookies.get(settings.refresh_cookie_name):
         set_cookie(response, "", "refresh", settings)
@@ -73,35 +75,22 @@ def routes() -> list[web.RouteDef]:
 
 async def _login(request: web.Request, settings: AuthSettings) -> web.Response:
     body = await read_object(request)
-    email = _text(body, "email", required=True)
+    email = text_of(body, "email", required=True)
     if not is_email(email):
         raise InvalidPayload('"email" must be a valid email')
-    password = _text(body, "password", required=True)
+    password = text_of(body, "password", required=True)
     mode = body.get("mode", "json")
     if mode not in MODES:
         raise InvalidPayload(f'"mode" must be one of [{", ".join(MODES)}]')
-    otp = _text(body, "otp") or None
+    otp = text_of(body, "otp") or None
     signed = await request.app[LOGIN].login(
         email, password, otp, mode, _origin(request), UUID(request[REQUEST_ID])
     )
-    return _answer(signed, mode, settings)
+    return answer(signed, mode, settings)
 
 
 async def _nothing() -> None:
     return None
-
-
-def _text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
-    value = body.get(name)
-    if value is None and name not in body:
-        if required:
-            raise InvalidPayload(f'"{name}" is required')
-        return ""
-    if not isinstance(value, str):
-        raise InvalidPayload(f'"{name}" must be a string')
-    if required and not value:
-        raise InvalidPayload(f'"{name}" is not allowed to be empty')
-    return value
 
 
 def _origin(request: web.Request) -> Origin:
@@ -122,13 +111,15 @@ async def _refresh_token(request: web.Request, settings: AuthSettings) -> tuple[
     elif mode == "session":
         cookie = request.cookies.get(settings.session_cookie_name)
         if cookie and claims_to_be_ours(cookie):
+            require_same_site(request, request.app[SETTINGS])
             token = request.app[SIGNER].read(cookie).get("session")
     if mode is None or not isinstance(token, str) or not token:
         raise InvalidPayload(WITHOUT_TOKEN)
     return token, mode
 
 
-def _answer(signed: Signed, mode: Mode, settings: AuthSettings) -> web.Response:
+def answer(signed: Signed, mode: Mode, settings: AuthSettings) -> web.Response:
+    """The answer to a login or refresh: what the mode puts into body and cookies."""
     members: dict[str, Any] = {"expires": round(signed.expires * 1000)}
     if mode == "json":
         members["refresh_token"] = signed.refresh

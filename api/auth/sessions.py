@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,11 +27,29 @@ STATEMENTS = load("system/sessions")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session found by its token. ``role`` and ``status`` are the user's now."""
+    """A session found by its token, of a user or of a share.
 
-    user: UUID
+    ``role``, ``status`` and ``provider`` are the user's now; ``open`` tells whether the share still is.
+    """
+
+    user: UUID | None
+    share: UUID | None
     role: UUID | None
-    status: str
+    status: str | None
+    provider: str | None
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A session as its user sees it."""
+
+    id: str
+    ip: str | None
+    user_agent: str | None
+    origin: str | None
+    expires: datetime
+    token: str
 
 
 class Sessions:
@@ -46,17 +64,28 @@ class Sessions:
         """Whether a session goes on."""
         return await self._one("alive", token=digest(token)) is not None
 
-    async def begin(self, user: UUID, origin: Origin) -> str:
-        """A new session; its token. Sessions that have ended are dropped on the way."""
+    async def goes_on(self, login: str) -> bool:
+        """Whether the login behind an access token has not ended."""
+        return await self._one("goes_on", login=login) is not None
+
+    async def begin(self, user: UUID | None, origin: Origin, share: UUID | None = None) -> str:
+        """A new session of a user or share; its token. Sessions that have ended are dropped on the way."""
         token = random_token()
         await self._run("purge")
-        await self._insert(token, user, self._settings.refresh_token_ttl, origin)
+        await self._run("purge_spent")
+        await self._insert(token, user, share, self._settings.refresh_token_ttl, origin)
         return token
 
     async def find(self, token: str) -> Session | None:
-        """The session of a refresh token that is still valid."""
+        """The session of a refresh token that is still valid.
+
+        A token used before is in the wrong hands, or its successor is: that session ends.
+        """
         row = await self._one("of_refresh", token=digest(token))
-        return Session(row[0], row[2], row[3]) if row is not None and row[0] is not None else None
+        if row is not None:
+            return Session(*row)
+        await self._one("reused", token=digest(token), grace=self._settings.session_grace)
+        return None
 
     async def rotate(self, token: str, origin: Origin) -> str | None:
         """A new token for the session, the old one being invalid at once; None when it was already."""
@@ -70,10 +99,10 @@ class Sessions:
         )
         return following if row is not None else None
 
-    async def succeed(self, token: str, user: UUID, origin: Origin) -> str:
+    async def succeed(self, token: str, session: Session, origin: Origin) -> str:
         """The successor of a cookie session, whose own end comes after the grace period."""
         following = self._successor(token)
-        await self._insert(following, user, self._settings.session_cookie_ttl, origin)
+        await self._insert(following, session.user, session.share, self._settings.session_cookie_ttl, origin)
         await self._run(
             "succeed", token=digest(token), next=digest(following), seconds=self._settings.session_grace
         )
@@ -84,9 +113,16 @@ class Sessions:
         row = await self._one("finish", token=digest(token))
         return row[0] if row is not None else None
 
-    async def finish_all(self, users: Iterable[str], keep: str | None = None) -> None:
-        """End all sessions of users, except the caller's own."""
-        await self._run("finish_all", users=list(users), keep=digest(keep) if keep else None)
+    async def listed(self, user: UUID) -> list[Listed]:
+        """The sessions of a user that go on."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(STATEMENTS["listed"], {"user": user})
+            return [Listed(*row) for row in await cursor.fetchall()]
+
+    async def revoke(self, user: UUID, identifier: str | None, keep: str | None = None) -> bool:
+        """End a session of a user, or all but the caller's own; whether there was any."""
+        kept = digest(keep) if keep else None
+        return await self._one("revoke", user=user, id=identifier, keep=kept) is not None
 
     def _successor(self, token: str) -> str:
         # Two blocks, so that the id has as many characters as any other.
@@ -95,8 +131,12 @@ class Sessions:
         )
         return base64.urlsafe_b64encode(b"".join(blocks)).decode()[:NANOID_LENGTH]
 
-    async def _insert(self, token: str, user: UUID, seconds: float, origin: Origin) -> None:
-        await self._run("begin", token=digest(token), user=user, seconds=seconds, **_place(origin))
+    async def _insert(
+        self, token: str, user: UUID | None, share: UUID | None, seconds: float, origin: Origin
+    ) -> None:
+        await self._run(
+            "begin", token=digest(token), user=user, share=share, seconds=seconds, **_place(origin)
+        )
 
     async def _run(self, name: str, **values: Any) -> None:
         async with self._database.connection() as connection:

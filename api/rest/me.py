@@ -19,6 +19,8 @@ USERS, ROLES = "directus_users", "directus_roles"
 async def read_user(request: web.Request) -> web.Response:
     """GET /users/me: never refused; who may not read himself learns his id."""
     context = request[CONTEXT]
+    if context.caller.share is not None:
+        return data({"share": str(context.caller.share)})
     key = _user(context)
     try:
         body = await request.app[ITEMS].read_one(context, USERS, key, request.rel_url.raw_query_string)

@@ -21,7 +21,8 @@ class Command:
 
     ``notes`` are members added to the ``meta`` of every event: ``{"silent": True}`` for writes that show up
     in no activity, ``{"revert": seq}``, ``{"version": id}``. ``session`` is the caller's own, which changes
-    of his password leave alone; it gets into no event.
+    of his password leave alone; it gets into no event. ``trusted`` marks what a route of Acta made of a
+    request: such a payload may hold what a client's may not.
     """
 
     caller: Caller
@@ -30,6 +31,7 @@ class Command:
     context: int | None = None
     notes: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     session: str | None = None
+    trusted: bool = False
 
     @classmethod
     def internal(cls, *, silent: bool = False) -> Command:
@@ -40,6 +42,10 @@ class Command:
     def noting(self, **notes: Any) -> Command:
         """The same command with more members in the ``meta`` of its events."""
         return replace(self, notes={**self.notes, **notes})
+
+    def trusting(self) -> Command:
+        """The same command with a payload that a route of Acta made; the caller's rights stay."""
+        return replace(self, trusted=True)
 
     def unlimited(self) -> Command:
         """The same command with every right: for writes that Acta makes on behalf of the caller."""

@@ -45,6 +45,11 @@ class Counters:
         async with self._database.connection() as connection:
             await connection.execute(SQL["forget"], {"name": name})
 
+    async def end(self, name: str, seconds: float) -> None:
+        """Let a span that never ends come to its end in so many seconds."""
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["end"], {"name": name, "seconds": seconds})
+
     async def purge(self) -> None:
         """Drop spans that are over."""
         async with self._database.connection() as connection:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from domain.access.command import Command
+from domain.access.rights import Action
+from domain.access.sealed import Seal
 from domain.errors import InvalidPayload, PreconditionFailed
 from domain.items.checks import deletable, permit
 from domain.model import Model
@@ -35,6 +37,8 @@ class ItemWriter:
     def __init__(self, database: Database, reader: Reader, settings: Settings) -> None:
         self._database = database
         self._tables = Tables()
+        self._reader = reader
+        self._secret = settings.auth.secret
         most = settings.query.max_batch_mutation
         self._writes = Writes(database, self._tables, self, reader.limits, most)
 
@@ -200,6 +204,28 @@ class ItemWriter:
                 return key
 
         return await persistently(run, connection)
+
+    async def reaches(
+        self, command: Command, model: Model, collection: str, key: str, action: Action
+    ) -> bool:
+        """Whether the command's rights let it do something with an item that is there."""
+        rights = command.rights.reading_as(collection, action)
+        found = model.collections.get(collection)
+        if found is None or not rights.may(collection, "read"):
+            return False
+        query = {"fields": list(found.primary_key)}
+        rows = await self._reader.by_keys(model, rights, command.caller, collection, [key], query)
+        return rows != b'{"data":[]}'
+
+    def seal(self, text: str) -> str:
+        """A secret that has to be read again, encrypted.
+
+        Raises:
+            InvalidPayload: when there is no key to do it with.
+        """
+        if self._secret is None:
+            raise InvalidPayload("Without SECRET this can't be stored")
+        return Seal(self._secret.get_secret_value()).close(text)
 
     def _limit(self, items: int) -> None:
         limit = self._writes.most

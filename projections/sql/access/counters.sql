@@ -16,3 +16,7 @@ delete from acta.counters where name = %(name)s;
 -- name: purge
 -- Drop spans that are over.
 delete from acta.counters where ends <= now();
+
+-- name: end
+-- Let a span without an end come to one.
+update acta.counters set ends = now() + make_interval(secs => %(seconds)s) where name = %(name)s and ends is null;

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from projections.system.guards.access import AccessGuard, PermissionGuard, PolicyGuard
 from projections.system.guards.base import Guard, Occasion
 from projections.system.guards.roles import RoleGuard
+from projections.system.guards.shares import ShareGuard
 from projections.system.guards.texts import CommentGuard, TranslationGuard
 from projections.system.guards.users import UserGuard
 
@@ -21,6 +22,7 @@ GUARDS: Mapping[str, Guard] = {
     "directus_permissions": PermissionGuard(),
     "directus_policies": PolicyGuard(),
     "directus_roles": RoleGuard(),
+    "directus_shares": ShareGuard(),
     "directus_translations": TranslationGuard(),
     "directus_users": UserGuard(),
 }

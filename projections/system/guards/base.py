@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from domain.access.command import Command
+from domain.access.rights import Action as RightsAction
 from domain.errors import UnprocessableContent
 from domain.model.schema import Model
 from projections.database import Connection
@@ -22,6 +23,14 @@ LAST_ADMIN = "Cannot remove the last admin user from the system"
 
 class Writer(Protocol):
     """The part of the item writer that guards use for what follows from a write."""
+
+    def seal(self, text: str) -> str:
+        """A secret in the form in which it is stored."""
+
+    async def reaches(
+        self, command: Command, model: Model, collection: str, key: str, action: RightsAction
+    ) -> bool:
+        """Whether the command's rights let it do something with an item."""
 
     async def update(
         self,

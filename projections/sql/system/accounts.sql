@@ -1,0 +1,70 @@
+-- What signing in, invitations, registration and one-time passwords look up.
+
+-- name: by_email
+-- The user with an e-mail address.
+select u.id, u.role, u.status, u.provider, u.password, u.tfa_secret, u.email
+from acta.directus_users u where lower(u.email) = lower(%(email)s);
+
+-- name: by_id
+-- The user with a key.
+select u.id, u.role, u.status, u.provider, u.password, u.tfa_secret, u.email
+from acta.directus_users u where u.id = %(user)s;
+
+-- name: by_identifier
+-- The user whom a provider knows by this name, whichever provider it is.
+select u.id, u.role, u.status, u.provider, u.password, u.tfa_secret, u.email
+from acta.directus_users u where lower(u.external_identifier) = lower(%(identifier)s);
+
+-- name: enforces_tfa
+-- Whether a policy of the role itself demands a second factor.
+select exists(
+    select from acta.directus_access a join acta.directus_policies p on p.id = a.policy
+    where a.role = %(role)s and p.enforce_tfa
+);
+
+-- name: role_named
+-- The role with one of these names, whatever their case.
+select r.id from acta.directus_roles r where lower(r.name) = any(%(names)s) order by r.name limit 1;
+
+-- name: project
+-- What the settings say about mail, logins and registration.
+select s.project_name, s.project_color, s.project_logo::text, s.project_url, s.auth_login_attempts,
+    s.public_registration, s.public_registration_verify_email, s.public_registration_role,
+    s.public_registration_email_filter, s.auth_password_policy
+from acta.directus_settings s order by s.id limit 1;
+
+-- name: auth_data
+-- What is kept of a user's provider.
+select u.auth_data from acta.directus_users u where u.id = %(user)s;
+
+-- name: share
+-- A share, whether its time has come and not gone, and the digest of its password.
+select s.id, s.role, s.password, s.max_uses, s.times_used, s.collection, s.item,
+    (s.date_start is null or s.date_start <= now()) and (s.date_end is null or s.date_end >= now()), s.user_created,
+    s.date_start, s.date_end
+from acta.directus_shares s where s.id = %(share)s;
+
+-- name: lock_share
+-- The uses of a share, kept from changing until the transaction ends.
+select s.times_used, s.max_uses from acta.directus_shares s where s.id = %(share)s for update;
+
+-- name: seats
+-- Active users by the access their policies give, whatever their address.
+with recursive granted (role, "user", admin, app) as (
+    select a.role, a."user", p.admin_access, p.app_access
+    from acta.directus_access a join acta.directus_policies p on p.id = a.policy
+    where (p.admin_access or p.app_access) and (a.role is not null or a."user" is not null)
+), heirs (role, admin, app) as (
+    select role, admin, app from granted where role is not null
+    union
+    select r.id, h.admin, h.app from acta.directus_roles r join heirs h on r.parent = h.role
+), users as (
+    select
+        coalesce((select bool_or(h.admin) from heirs h where h.role = u.role), false)
+            or coalesce((select bool_or(g.admin) from granted g where g."user" = u.id), false) as admin,
+        exists(select from heirs h where h.role = u.role)
+            or exists(select from granted g where g."user" = u.id) as app
+    from acta.directus_users u where u.status = 'active'
+)
+select count(*) filter (where admin), count(*) filter (where app), count(*) filter (where not app and not admin)
+from users;
