@@ -33,12 +33,16 @@ REQUIRED_CLAIMS = ("role", "app_access", "admin_access")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who sends a request; ``until`` is when the token behind it ends (seconds of the epoch)."""
+    """Who sends a request; ``until`` is when the token behind it ends (seconds of the epoch).
+
+    One that is not ``lasting`` holds for this request alone.
+    """
 
     caller: Caller
     rights: Rights
     session: str | None = None
     until: float | None = None
+    lasting: bool = True
 
 
 class Authenticator:
@@ -92,7 +96,7 @@ class Authenticator:
         if known is not None and (known.until is None or known.until > time.time()):
             return known
         identity, lasting = await self._identify(model, token, origin)
-        if lasting and version == self._version == (self.rights.version, model.version):
+        if lasting and identity.lasting and version == self._version == (self.rights.version, model.version):
             if len(self._known) >= MAXIMUM_ENTRIES:
                 self._known.clear()
             self._known[place] = identity
@@ -155,7 +159,7 @@ class Authenticator:
             admin=standing.admin,
             app=standing.app,
         )
-        return Identity(knowing, standing.rights)
+        return Identity(knowing, standing.rights, lasting=standing.lasting)
 
 
 def _uuid(value: Any) -> UUID | None:

@@ -1,4 +1,4 @@
-"""From stored permission rows to `Rights`: variables put in, rules grouped."""
+"""From stored permission rows to `Rights`: looked-up values put in, rules grouped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def field_names(stored: Any) -> list[str]:
 
 
 def rights_of(rows: Iterable[Row], values: Values) -> Rights:
-    """The rights that permission rows give, in the order of the rows (later presets win)."""
+    """The rights that permission rows give, in the order of the rows (later presets win).
+
+    ``values`` are those of variables with a path; others stay variables.
+    """
     rules: dict[tuple[str, Action], list[Rule]] = {}
     for row in rows:
         if row["action"] in ACTIONS:
@@ -37,9 +40,9 @@ def _rule(row: Row, values: Values) -> Rule:
     names = field_names(row["fields"])
     return Rule(
         fields=None if "*" in names else frozenset(names),
-        filter=put_in(row["permissions"], values) or None,
-        validation=put_in(row["validation"], values) or None,
-        presets=put_in(row["presets"], values) or None,
+        filter=put_in(row["permissions"], values, keep=True) or None,
+        validation=put_in(row["validation"], values, keep=True) or None,
+        presets=put_in(row["presets"], values, keep=True) or None,
     )
 
 

@@ -15,7 +15,7 @@ Action = Literal["create", "read", "update", "delete", "share"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One permission record, dynamic variables already replaced by the caller's values.
+    """One permission record; of its dynamic variables, those with a path are already values.
 
     ``fields`` is None for every field (``*``). ``filter`` and ``validation`` are filter objects in
     wire form, or None for no condition; ``presets`` are values merged under a payload.
@@ -33,11 +33,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """All rules of one caller. ``key`` is equal for callers whose plans may be shared."""
+    """All rules of one caller. ``key`` is equal for callers whose plans may be shared.
+
+    ``memory`` is where planners keep what they make of the rules.
+    """
 
     key: str
     admin: bool = False
     rules: Mapping[tuple[str, Action], tuple[Rule, ...]] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, collection: str, action: Action) -> tuple[Rule, ...]:
         """The alternatives that permit an action on a collection; empty means denied (unless ``admin``)."""

@@ -1,9 +1,9 @@
 """Dynamic variables inside permission rules: which values a rule needs, and the rule with them put in.
 
 ``$CURRENT_USER``, ``$CURRENT_ROLE``, ``$CURRENT_ROLES`` and ``$CURRENT_POLICIES``, also with a path
-behind a dot (``$CURRENT_USER.team.name``). ``$NOW`` stays as it is: its value is another one for every
-request, so it is put in when the rule is used. The texts ``true``, ``false`` and ``null`` become what
-they say. Other texts are themselves.
+behind a dot (``$CURRENT_USER.team.name``). Those without a path stay as they are, so that callers with the
+same policies share rules and plans, and so does ``$NOW``: their values are put in when the rule is used. The
+texts ``true``, ``false`` and ``null`` become what they say. Other texts are themselves.
 """
 
 from __future__ import annotations
@@ -30,29 +30,27 @@ def paths_of(*rules: Any) -> Paths:
     return {name: frozenset(paths) for name, paths in found.items()}
 
 
-def put_in(rule: Any, values: Values) -> Any:
+def put_in(rule: Any, values: Values, *, keep: bool = False) -> Any:
     """The rule with the variables' values; lists open up inside operators that take lists.
 
     ``values`` maps (variable, path) to a value, the path being empty for the variable itself; what is not
-    there is null.
+    there is null, or with ``keep`` stays a variable.
     """
     if isinstance(rule, Mapping):
-        return {
-            name: _flat(put_in(value, values)) if name in _LISTS else put_in(value, values)
-            for name, value in rule.items()
-        }
+        found = {name: put_in(value, values, keep=keep) for name, value in rule.items()}
+        return {name: _flat(value) if name in _LISTS else value for name, value in found.items()}
     if isinstance(rule, list):
-        return [put_in(entry, values) for entry in rule]
+        return [put_in(entry, values, keep=keep) for entry in rule]
     if isinstance(rule, str):
-        return _value(rule, values)
+        return _value(rule, values, keep)
     return rule
 
 
-def _value(text: str, values: Values) -> Any:
+def _value(text: str, values: Values, keep: bool) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     match = VARIABLE.fullmatch(text)
-    return values.get((match[1], match[2] or "")) if match else text
+    return values.get((match[1], match[2] or ""), text if keep else None) if match else text
 
 
 def _flat(value: Any) -> Any:

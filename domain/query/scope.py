@@ -61,7 +61,6 @@ class Scope:
     limits: QueryLimits
     numbers: Iterator[int] = field(default_factory=count)
     stored: bool = False
-    _rules: dict[str, tuple[ReadRule, ...]] = field(default_factory=dict)
 
     def trusted(self) -> Scope:
         """The scope of stored rules: everything may be looked at."""
@@ -104,7 +103,7 @@ class Scope:
         """The caller's read rules, those of equal filters united; empty for administrators."""
         if self.rights.admin:
             return ()
-        known = self._rules.get(collection.name)
+        known: tuple[ReadRule, ...] | None = self.rights.memory.get(collection.name)
         if known is None:
             united: dict[Filter | None, frozenset[str] | None] = {}
             for rule in self.rights.of(collection.name, "read"):
@@ -112,7 +111,7 @@ class Scope:
                 fields = united.get(condition, frozenset())
                 united[condition] = None if fields is None or rule.fields is None else fields | rule.fields
             known = tuple(ReadRule(fields, condition) for condition, fields in united.items())
-            self._rules[collection.name] = known
+            self.rights.memory[collection.name] = known
         return known
 
     # -- steps along relations -----------------------------------------------------------------------------

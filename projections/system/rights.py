@@ -78,7 +78,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A caller's place: roles from the oldest ancestor down, applying policies, and what follows."""
+    """A caller's place: roles from the oldest ancestor down, applying policies, and what follows.
+
+    One that is not ``lasting`` holds for one request: rules look up rows that anybody may change.
+    """
 
     roles: tuple[UUID, ...]
     policies: tuple[UUID, ...]
@@ -86,6 +89,7 @@ class Standing:
     app: bool
     enforce_tfa: bool
     rights: Rights
+    lasting: bool = True
 
 
 class RightsStore:
@@ -98,6 +102,8 @@ class RightsStore:
             tuple[UUID | None, UUID | None], tuple[tuple[UUID, ...], tuple[Policy, ...]]
         ] = {}
         self._standings: dict[tuple[UUID | None, UUID | None, tuple[UUID, ...]], Standing] = {}
+        self._rows: dict[tuple[tuple[UUID, ...], bool], list[Row]] = {}
+        self._shared: dict[tuple[tuple[UUID, ...], bool], Rights] = {}
         self.version = 0
 
     def forget(self) -> None:
@@ -105,6 +111,8 @@ class RightsStore:
         self.version += 1
         self._policies = {}
         self._standings = {}
+        self._rows = {}
+        self._shared = {}
 
     def settle(self) -> None:
         """After a command: forget at once if it changed rights, without waiting for its notification."""
@@ -143,8 +151,8 @@ class RightsStore:
         place = (*who, tuple(policy.id for policy in reached))
         standing = self._standings.get(place)
         if standing is None:
-            standing, lasting = await self._load_standing(model, caller, roles, reached)
-            if lasting:
+            standing = await self._load_standing(model, caller, roles, reached)
+            if standing.lasting:
                 self._keep(version, self._standings, place, standing)
         return standing
 
@@ -179,37 +187,56 @@ class RightsStore:
 
     async def _load_standing(
         self, model: Model, caller: Caller, roles: tuple[UUID, ...], policies: tuple[Policy, ...]
-    ) -> tuple[Standing, bool]:
+    ) -> Standing:
         ids = tuple(policy.id for policy in policies)
         admin = any(policy.admin and not policy.open for policy in policies)
         app = admin or any(policy.app and not policy.open for policy in policies)
         tfa = any(policy.tfa for policy in policies)
         if admin:
-            return Standing(roles, ids, True, True, tfa, ADMINISTRATOR), True
-        rows = await self.permission_rows(ids, app=app)
+            return Standing(roles, ids, True, True, tfa, ADMINISTRATOR)
         knowing = replace(caller, roles=roles, policies=ids, app=app)
+        rights, lasting = await self._rights(model, knowing, ids)
+        return Standing(roles, ids, False, app, tfa, rights, lasting)
+
+    async def _rights(self, model: Model, caller: Caller, ids: tuple[UUID, ...]) -> tuple[Rights, bool]:
+        """The rights of policies, one value for all callers unless rules look something up."""
+        version = self.version
+        shared = self._shared.get((ids, caller.app))
+        if shared is not None:
+            return shared, True
+        rows = await self.permission_rows(ids, app=caller.app)
         paths = paths_of(*([row["permissions"], row["validation"], row["presets"]] for row in rows))
-        values: dict[tuple[str, str], Any] = dict(_plain_values(knowing))
+        if not paths:
+            rights = rights_of(rows, {})
+            self._keep(version, self._shared, (ids, caller.app), rights)
+            return rights, True
+        values: dict[tuple[str, str], Any] = {}
         for variable, wanted in paths.items():
-            values.update(await self._look_up(model, knowing, variable, sorted(wanted)))
-        lasting = not any("." in path for wanted in paths.values() for path in wanted)
-        return Standing(roles, ids, False, app, tfa, rights_of(rows, values)), lasting
+            values.update(await self._look_up(model, caller, variable, sorted(wanted)))
+        lasting = all(_own(model, variable, path) for variable, wanted in paths.items() for path in wanted)
+        return rights_of(rows, values), lasting
 
     async def permission_rows(self, policies: tuple[UUID, ...], *, app: bool) -> list[Row]:
         """The permission rows of policies in their order, the built-in ones for app access last."""
-        names = ("collection", "action", "permissions", "validation", "presets", "fields")
+        version = self.version
+        known = self._rows.get((policies, app))
+        if known is not None:
+            return known
+        names = ("collection", "action", "permissions", "validation", "presets", "fields", "id", "policy")
         async with self._database.connection() as connection:
             cursor = await connection.execute(STATEMENTS["permissions"], {"policies": list(policies)})
             rows: list[Row] = [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
-        return [*rows, *(MINIMAL if app else ())]
+        rows += MINIMAL if app else ()
+        self._keep(version, self._rows, (policies, app), rows)
+        return rows
 
     async def _look_up(self, model: Model, caller: Caller, variable: str, paths: list[str]) -> Values:
         keys = _keys_of(caller, variable)
+        many = variable in ("CURRENT_ROLES", "CURRENT_POLICIES")
         if not keys:
-            return {}
+            return {(variable, path): [] if many else None for path in paths}
         query = {"filter": {"id": {"_in": keys}}, "fields": paths, "limit": -1}
         rows = await self._reader.rows(model, ADMINISTRATOR, caller, LOOKUPS[variable], query)
-        many = variable in ("CURRENT_ROLES", "CURRENT_POLICIES")
         found = {}
         for path in paths:
             values = [value for row in rows for value in _reach(row, path.split("."))]
@@ -217,11 +244,10 @@ class RightsStore:
         return found
 
 
-def _plain_values(caller: Caller) -> Iterable[tuple[tuple[str, str], Any]]:
-    yield ("CURRENT_USER", ""), str(caller.user) if caller.user else None
-    yield ("CURRENT_ROLE", ""), str(caller.role) if caller.role else None
-    yield ("CURRENT_ROLES", ""), [str(role) for role in caller.roles]
-    yield ("CURRENT_POLICIES", ""), [str(policy) for policy in caller.policies]
+def _own(model: Model, variable: str, path: str) -> bool:
+    """Whether a path is a column of the variable's own row: changes of those rows are changes of rights."""
+    found = model.collections[LOOKUPS[variable]].fields.get(path)
+    return found is not None and not found.alias
 
 
 def _keys_of(caller: Caller, variable: str) -> list[str]:

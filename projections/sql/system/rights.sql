@@ -44,7 +44,7 @@ select
 
 -- name: permissions
 -- The permission rows of policies, in the order of the policies.
-select p.collection, p.action, p.permissions, p.validation, p.presets, p.fields
+select p.collection, p.action, p.permissions, p.validation, p.presets, p.fields, p.id, p.policy
 from acta.directus_permissions p
 where p.policy = any(%(policies)s)
 order by array_position(%(policies)s, p.policy), p.id;
