@@ -32,6 +32,7 @@ from api.middleware.routing import routing
 from api.realtime import routes as realtime
 from api.rest import (
     collections,
+    explain,
     fields,
     history,
     imports,
@@ -65,6 +66,7 @@ ROOMS = (
     shares,
     tfa,
     account_routes,
+    explain,
     items,
     system,
     permissions,

@@ -156,6 +156,16 @@ class RightsStore:
                 self._keep(version, self._standings, place, standing)
         return standing
 
+    async def applying(self, caller: Caller) -> tuple[Policy, ...]:
+        """The policies of a caller, those his address keeps from applying among them."""
+        return _distinct((await self._load_policies(caller))[1])
+
+    async def role_of(self, user: UUID) -> tuple[UUID | None] | None:
+        """A user's role, in a tuple; None when there is no such user."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(STATEMENTS["user_by_id"], {"user": user})).fetchone()
+        return None if row is None else (row[1],)
+
     def _keep(self, version: int, cache: dict[Any, Any], key: Any, value: Any) -> None:
         # What was read before `forget` may be stale by now: it serves this request only.
         if version != self.version:
