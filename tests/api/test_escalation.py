@@ -216,7 +216,7 @@ async def test_nested_writes_reach_no_items_of_others(mallory: Client, server: S
     # Notes that do not belong to the item are not its to delete.
     foreign = {"notes": {"create": [], "update": [], "delete": [2]}}
     assert (await mallory.patch("/items/docs/1", foreign)).data["notes"] == [1]
-    for attempt in attempts[:4] + attempts[6:]:
+    for attempt in attempts[:4] + attempts[6:-1]:
         assert (await mallory.post("/items/docs", {"title": "t", **attempt})).status in (400, 403), attempt
     for path, body in (
         ("/items/docs/2", {"title": "x"}),
