@@ -155,4 +155,6 @@ def _model_changes(model: Model, change: Change) -> list[Any]:
 def _place(context: Context) -> tuple[Hashable, ...]:
     # Rules may speak of the caller, so callers of equal rights share only as administrators.
     rights = context.rights
-    return rights.key, context.model.version, None if rights.admin else context.caller.user
+    caller = context.caller
+    who = None if rights.admin else (caller.user, caller.roles, caller.policies)
+    return rights.key, context.model.version, who

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
+from domain.access.caller import Caller
 from domain.access.rights import Action, Rights, Rule
-from domain.access.variables import Values, put_in
+from domain.access.variables import Values, plain_values, put_in
 
 ACTIONS: tuple[Action, ...] = ("create", "read", "update", "delete", "share")
 
@@ -34,6 +36,24 @@ def rights_of(rows: Iterable[Row], values: Values) -> Rights:
             rules.setdefault(place, []).append(_rule(row, values))
     frozen = {place: tuple(found) for place, found in rules.items()}
     return Rights(key=_fingerprint(frozen), rules=frozen)
+
+
+def bound_to(rights: Rights, caller: Caller) -> Rights:
+    """The rights with one caller's values for all variables: what others get to use on his behalf."""
+    values = plain_values(caller)
+    rules = {
+        place: tuple(
+            replace(
+                rule,
+                filter=put_in(rule.filter, values),
+                validation=put_in(rule.validation, values),
+                presets=put_in(rule.presets, values),
+            )
+            for rule in found
+        )
+        for place, found in rights.rules.items()
+    }
+    return rights if rights.admin else Rights(key=_fingerprint(rules), rules=rules)
 
 
 def _rule(row: Row, values: Values) -> Rule:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from domain.access.caller import Caller
+
 VARIABLE = re.compile(r"\$(CURRENT_USER|CURRENT_ROLES|CURRENT_ROLE|CURRENT_POLICIES)(?:\.([\w.]+))?")
 _LISTS = frozenset({"_in", "_nin", "_between", "_nbetween"})
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "NULL": None}
@@ -44,6 +46,16 @@ def put_in(rule: Any, values: Values, *, keep: bool = False) -> Any:
     if isinstance(rule, str):
         return _value(rule, values, keep)
     return rule
+
+
+def plain_values(caller: Caller) -> Values:
+    """The values of a caller's variables without a path."""
+    return {
+        ("CURRENT_USER", ""): None if caller.user is None else str(caller.user),
+        ("CURRENT_ROLE", ""): None if caller.role is None else str(caller.role),
+        ("CURRENT_ROLES", ""): [str(role) for role in caller.roles],
+        ("CURRENT_POLICIES", ""): [str(policy) for policy in caller.policies],
+    }
 
 
 def _value(text: str, values: Values, keep: bool) -> Any:

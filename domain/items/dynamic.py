@@ -7,22 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.access.caller import Caller
-from domain.access.variables import put_in
+from domain.access.variables import plain_values, put_in
 from domain.query import dynamic
 
 
 def resolved(value: Any, caller: Caller) -> Any:
     """A rule or preset with the caller's values and the current moment in the place of variables."""
-    return _with_moment(put_in(value, _values(caller)), caller, datetime.now(UTC))
-
-
-def _values(caller: Caller) -> Mapping[tuple[str, str], Any]:
-    return {
-        ("CURRENT_USER", ""): None if caller.user is None else str(caller.user),
-        ("CURRENT_ROLE", ""): None if caller.role is None else str(caller.role),
-        ("CURRENT_ROLES", ""): [str(role) for role in caller.roles],
-        ("CURRENT_POLICIES", ""): [str(policy) for policy in caller.policies],
-    }
+    return _with_moment(put_in(value, plain_values(caller)), caller, datetime.now(UTC))
 
 
 def _with_moment(value: Any, caller: Caller, now: datetime) -> Any:

@@ -110,7 +110,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return with_version(model, plan_item(model, rights, caller, collection, query, self._limits))
 
-        statement = self._statement((model.version, rights.key, collection, "versioned"), raw, model, plan)
+        statement = self._statement(_place(model, rights, caller, collection, "versioned"), raw, model, plan)
         parts = key_parts(model.collections[collection], key)
         return await self._run_versioned(statement, caller, None, parts)
 
@@ -177,7 +177,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return with_version(model, plan_singleton(model, rights, caller, collection, query, self._limits))
 
-        place = (model.version, rights.key, collection, "versioned singleton")
+        place = _place(model, rights, caller, collection, "versioned singleton")
         body, version = await self._run_versioned(self._statement(place, raw, model, plan), caller, None)
         return body or b'{"data":{}}', version
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from domain.access.caller import Caller
+from domain.access.permissions import bound_to
 from domain.access.rights import ADMINISTRATOR, NOTHING, Rights
 from domain.access.shares import Lookup, reach_of, share_rights
 from domain.model.schema import Model
@@ -27,10 +28,10 @@ class ShareRights:
         account = await self._accounts.by_id(share.author) if share.author else None
         if account is not None and account.status == "active":
             who = replace(visitor, share=None, user=account.id, role=account.role)
-            author = (await self._rights.standing(model, who)).rights
+            author = await self._rights_of(model, who)
         if share.role is not None:
             who = replace(visitor, share=None, role=share.role)
-            role = (await self._rights.standing(model, who)).rights
+            role = await self._rights_of(model, who)
         reach = reach_of(model, author, role, share.collection, share.item)
         for lookup in reach.lookups:
             keys = await self._keys(model, share, visitor, lookup)
@@ -38,6 +39,11 @@ class ShareRights:
             if keys and target is not None and len(target.primary_key) == 1:
                 reach.filters.setdefault(lookup.collection, []).append({target.primary_key[0]: {"_in": keys}})
         return share_rights(author, role, share.collection, reach.filters)
+
+    async def _rights_of(self, model: Model, who: Caller) -> Rights:
+        """Somebody's rights with his own values in the rules: the visitor is somebody else."""
+        standing = await self._rights.standing(model, who)
+        return bound_to(standing.rights, replace(who, roles=standing.roles, policies=standing.policies))
 
     async def _keys(self, model: Model, share: Share, visitor: Caller, lookup: Lookup) -> list[Any]:
         start = model.collections[share.collection].primary_key[0]
