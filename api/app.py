@@ -50,6 +50,7 @@ from domain.query.limits import QueryLimits
 from domain.settings import QuerySettings, Settings
 from projections.database import Database
 from projections.log.contexts import Contexts
+from projections.reading.past import PastReader
 from projections.reading.reader import Reader
 from projections.schema.service import SchemaService
 from projections.system.rights import RightsStore
@@ -162,7 +163,8 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.READER] = reader
     app[keys.WRITER] = writer
     app[keys.IDEMPOTENCY] = idempotency = IdempotencyKeys(database)
-    app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency)
+    app[keys.PAST] = past = PastReader(database, reader, settings.history.fold_limit)
+    app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency, past)
     schemas = Schemas(resolvers())
     models.on_change(schemas.warm)
     app[keys.GRAPHQL] = Engine(

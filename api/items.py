@@ -16,6 +16,7 @@ from domain.access.rights import ADMINISTRATOR, Action
 from domain.errors import Forbidden
 from domain.model.keys import join_key
 from projections.log.contexts import Contexts
+from projections.reading.past import PastReader, names_past
 from projections.reading.reader import Reader, Versioned
 from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
@@ -46,8 +47,10 @@ class Items:
         contexts: Contexts,
         rights: RightsStore,
         idempotency: IdempotencyKeys,
+        past: PastReader,
     ) -> None:
         self._reader = reader
+        self._past = past
         self._writer = writer
         self._contexts = contexts
         self._rights = rights
@@ -56,31 +59,37 @@ class Items:
     async def read(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The list envelope; of a singleton the item envelope."""
         found = context.model.collections.get(collection)
-        ask = self._reader.singleton if found is not None and found.singleton else self._reader.list
+        reader = self._past if names_past(raw) else self._reader
+        ask = reader.singleton if found is not None and found.singleton else reader.list
         return await ask(context.model, context.rights, context.caller, collection, raw)
 
     async def read_one(self, context: Context, collection: str, key: str, raw: Raw) -> bytes | None:
         """The item envelope, None when the caller can't see such an item."""
-        return await self._reader.item(context.model, context.rights, context.caller, collection, key, raw)
+        reader = self._past if names_past(raw) else self._reader
+        return await reader.item(context.model, context.rights, context.caller, collection, key, raw)
 
     async def read_version(self, context: Context, collection: str, key: str, raw: Raw) -> Versioned:
-        """As :meth:`read_one`, with the item's version."""
+        """As :meth:`read_one`, with the item's version; earlier states have none."""
+        if names_past(raw):
+            return await self.read_one(context, collection, key, raw), None
         return await self._reader.item_version(
             context.model, context.rights, context.caller, collection, key, raw
         )
 
     async def read_many(self, context: Context, collection: str, keys: Sequence[str], raw: Raw) -> bytes:
         """The list envelope of those of the keys that the caller can see."""
-        return await self._reader.by_keys(
-            context.model, context.rights, context.caller, collection, keys, raw
-        )
+        reader = self._past if names_past(raw) else self._reader
+        return await reader.by_keys(context.model, context.rights, context.caller, collection, keys, raw)
 
     async def read_singleton(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The item envelope of a singleton, its defaults when no row is stored."""
-        return await self._reader.singleton(context.model, context.rights, context.caller, collection, raw)
+        reader = self._past if names_past(raw) else self._reader
+        return await reader.singleton(context.model, context.rights, context.caller, collection, raw)
 
     async def read_singleton_version(self, context: Context, collection: str, raw: Raw) -> Versioned:
-        """As :meth:`read_singleton`, with the version of its row."""
+        """As :meth:`read_singleton`, with the version of its row; earlier states have none."""
+        if names_past(raw):
+            return await self.read_singleton(context, collection, raw), None
         return await self._reader.singleton_version(
             context.model, context.rights, context.caller, collection, raw
         )

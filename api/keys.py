@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mail.post import Post
     from projections.database import Database
     from projections.log.contexts import Contexts
+    from projections.reading.past import PastReader
     from projections.reading.reader import Reader
     from projections.schema.service import SchemaService
     from projections.system.accounts import Accounts
@@ -63,6 +64,7 @@ MODELS: web.AppKey[ModelStore] = web.AppKey("models")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 WRITER: web.AppKey[ItemWriter] = web.AppKey("writer")
 SCHEMA: web.AppKey[SchemaService] = web.AppKey("schema")
+PAST: web.AppKey[PastReader] = web.AppKey("past")
 UNDO: web.AppKey[Undo] = web.AppKey("undo")
 SORTER: web.AppKey[Sorter] = web.AppKey("sorter")
 IMPORTER: web.AppKey[Importer] = web.AppKey("importer")

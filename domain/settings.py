@@ -83,6 +83,13 @@ class QuerySettings(Group):
     max_json_depth: int = Field(10, alias="MAX_JSON_QUERY_DEPTH", ge=1)
 
 
+class HistorySettings(Group):
+    """Reading as of a moment: which collections keep their past rows, how many events a query may fold."""
+
+    collections: Names = Field((), alias="HISTORY_COLLECTIONS")
+    fold_limit: int = Field(20_000, alias="HISTORY_FOLD_LIMIT", ge=0)
+
+
 class GraphQLSettings(Group):
     """What one GraphQL document may ask for."""
 
@@ -160,6 +167,7 @@ class Settings(Group):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     query: QuerySettings = QuerySettings()
+    history: HistorySettings = HistorySettings()
     graphql: GraphQLSettings = GraphQLSettings()
     auth: AuthSettings = AuthSettings()
     limiter: LimiterSettings = LimiterSettings()

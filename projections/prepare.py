@@ -8,6 +8,7 @@ from projections.log.prepare import prepare as prepare_log
 from projections.schema.prepare import prepare as prepare_schema
 from projections.system.prepare import prepare as prepare_system
 from projections.tables.writing.prepare import prepare as prepare_writing
+from projections.time.prepare import prepare as prepare_time
 
 
 async def prepare(database: Database) -> None:
@@ -16,4 +17,5 @@ async def prepare(database: Database) -> None:
     await prepare_schema(database)
     await prepare_system(database)
     await prepare_writing(database)
+    await prepare_time(database)
     await prepare_access(database)

@@ -12,6 +12,7 @@ from projections.database import Database
 from projections.log.prepare import prepare
 from workers import sealer
 from workers.follower import Follower, follow
+from workers.history import Histories
 from workers.leadership import Leadership
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
@@ -20,8 +21,11 @@ from workers.wake import Wake
 
 def followers(settings: Settings) -> list[Follower]:
     """The followers that the settings ask for."""
-    del settings
-    return [Snapshots()]
+    found: list[Follower] = [Snapshots()]
+    where, names = settings.database, settings.history.collections
+    if names:
+        found.append(Histories(names, where.schemas, where.exclude_tables))
+    return found
 
 
 async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:

@@ -24,6 +24,7 @@ from graphql.execution.values import get_variable_values
 from api.graphql.answers import Answer, dumps, execution_error, listed, only_errors, request_error, root_error
 from api.graphql.documents import Document, Documents
 from api.graphql.mutations import OWN, Mutations
+from api.graphql.past import at_moment
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Entry, Prepared, Preparing, open_key
 from api.graphql.schema import Schemas
@@ -32,6 +33,7 @@ from api.keys import CONTEXT, Context
 from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, ServiceUnavailable
 from domain.graphql.outline import Scope
 from domain.query.planner import key_parts
+from projections.reading.past import names_past
 
 KEPT = 4000
 LONGEST_VARIABLES = 4000
@@ -166,6 +168,8 @@ class Engine:
         self, request: web.Request, document: Document, asked: Asked, prepared: Prepared, key: Sequence[str]
     ) -> bytes:
         context = request[CONTEXT]
+        if names_past(request.query):
+            prepared = await at_moment(request, prepared)
         plans = prepared.plans
         found: dict[str, bytes | ActaError | ErrorGroup | None] = {}
         if prepared.statement is not None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from api.formats import BOM, FORMATS, Format, csv, json, xml, yaml
 from api.keys import CONTEXT, READER, Context
 from api.rest.exports import arranged, attachment
+from projections.reading.past import names_past
 
 Raw = str | Mapping[str, Any]
 SMALL = 1000
@@ -25,6 +26,8 @@ _LINES = 1000
 
 def is_large(request: web.Request, context: Context, collection: str, raw: Raw) -> bool:
     """Whether an export asks for more rows than are written in one piece."""
+    if names_past(raw):
+        return False
     found = context.model.collection(collection)
     if found is None or found.singleton:
         return False

@@ -11,17 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.query.operands import Operand
+from domain.query.past import Past
+from domain.query.past import Row as Row  # noqa: PLC0414 (a part of plans, too)
 
 # -- rows and links ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One appearance of a table; ``number`` tells appearances apart."""
-
-    number: int
-    schema: str
-    table: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +351,8 @@ class ReadPlan:
 
     ``empty`` are the members of the item to answer with where a singleton has no row. ``meta`` pairs a name
     with what it counts; ``cursor`` asks for the cursor that the next page begins behind. ``version`` is what
-    tells one state of a single item from the next; it stands beside the answer, not in it.
+    tells one state of a single item from the next; it stands beside the answer, not in it. ``past`` is the
+    moment to read as of, None for now.
     """
 
     collection: str
@@ -369,3 +363,4 @@ class ReadPlan:
     empty: tuple[tuple[str, Any], ...] | None = None
     cursor: bool = False
     version: Ref | None = None
+    past: Past | None = None

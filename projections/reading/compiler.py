@@ -61,6 +61,7 @@ class _Compiler:
     def __init__(self, plan: ReadPlan, expressions: Expressions | None = None) -> None:
         self.plan = plan
         self.expressions = expressions or Expressions()
+        self.expressions.past = plan.past
         self.levels = Levels(self.expressions)
 
     def compile(self, version: int, streamed: bool) -> Statement:

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from domain.query import dynamic
 from domain.query.operands import Dynamic, LookedUp, Operand, Value, Values
+from domain.query.past import Past
 from domain.query.plan import (
     Aggregate,
     Between,
@@ -36,6 +37,7 @@ from domain.query.plan import (
     Truth,
 )
 from projections.reading.compose import AND, OR, Parameter, Piece, listed, name, numbered, where, word
+from projections.reading.past_rows import past_rows
 
 _INFIX: Mapping[str, LiteralString] = {
     "eq": " = ",
@@ -94,6 +96,7 @@ class Expressions:
     def __init__(self) -> None:
         self.operands: list[Operand] = []
         self.columns: dict[int, dict[str, None]] = {}
+        self.past: Past | None = None
 
     def bind(self, operand: Operand) -> Piece:
         """A parameter for an operand."""
@@ -105,7 +108,9 @@ class Expressions:
         return word(self.bind(Value(value)), "::text")
 
     def table(self, row: Row) -> Piece:
-        """A table under its row's alias."""
+        """A table under its row's alias; as of a moment, what stands for it."""
+        if self.past is not None:
+            return word(past_rows(self.past, row, self.bind), " ", numbered("t", row.number))
         return word(name(row.schema, row.table), " ", numbered("t", row.number))
 
     def expression(self, expression: Expression) -> Piece:  # noqa: PLR0911

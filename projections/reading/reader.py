@@ -233,10 +233,14 @@ class Reader:
         """The number of rows that a list may answer with, -1 for all."""
         return self._limits.rows(self._query(raw).root.limit)
 
-    def _query(self, raw: Raw) -> Query:
+    def members(self, raw: Raw) -> Mapping[str, Any]:
+        """The members of a query, as they were sent."""
         if isinstance(raw, str):
-            raw = parse_text(raw, brackets=self._limits.brackets, elements=self._limits.elements)
-        return parse_query(raw, self._limits)
+            return parse_text(raw, brackets=self._limits.brackets, elements=self._limits.elements)
+        return raw
+
+    def _query(self, raw: Raw) -> Query:
+        return parse_query(self.members(raw), self._limits)
 
     def _statement(
         self, place: tuple[Any, ...], raw: Raw, model: Model, plan: Callable[[Query], ReadPlan]

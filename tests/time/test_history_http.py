@@ -123,6 +123,30 @@ async def test_over_http(api: Client, server: Server) -> None:
         assert (await anonymous.get("/utils/blame/notes/1")).status == 403
 
 
+async def test_reads_as_of_a_moment(api: Client) -> None:
+    made = await api.post("/items/notes", {"title": "one"})
+    request = {name.lower(): value for name, value in made.headers.items()}["x-request-id"]
+    await api.patch("/items/notes/1", {"title": "two"})
+    await api.post("/items/notes", {"title": "three"})
+    assert (await api.get("/items/notes", as_of=request)).data == [{"id": 1, "title": "one"}]
+    assert (await api.get("/items/notes/1", as_of=request, fields="title")).data == {"title": "one"}
+    assert (await api.get("/items/notes/2", as_of=request)).status == 403
+    found = await api.request("SEARCH", "/items/notes", {"query": {"as_of": request}})
+    assert found.data == [{"id": 1, "title": "one"}]
+    export = await api.get("/items/notes", as_of=request, export="json", limit="-1")
+    assert export.body == [{"id": 1, "title": "one"}]
+    for query in ("{ notes { title } }", "{ a: notes { title } b: notes_by_id(id: 1) { title } }"):
+        now = (await api.request("POST", "/graphql", {"query": query})).data
+        past = await api.request("POST", "/graphql", {"query": query}, query={"as_of": request})
+        assert next(iter(past.data.values())) == [{"title": "one"}]
+        assert past.data.get("b", {"title": "one"}) == {"title": "one"}
+        assert now != past.data
+    for when in ("x", "2999-01-01", "0"):
+        assert (await api.get("/items/notes", as_of=when)).status == 400
+        bad = await api.request("POST", "/graphql", {"query": "{ notes { title } }"}, query={"as_of": when})
+        assert bad.status == 400, bad.body
+
+
 BAD: list[dict[str, object]] = [
     {},
     {"request": "x"},
