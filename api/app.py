@@ -14,6 +14,8 @@ from api import keys
 from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
 from api.auth.wiring import wire
+from api.files import assets
+from api.files import routes as files
 from api.graphql import handler as graphql
 from api.graphql.documents import Documents
 from api.graphql.operations import resolvers
@@ -60,6 +62,11 @@ from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 from projections.tables.writing.idempotency import IdempotencyKeys
 from projections.time.undo import Undo
+from services.files.library import Library
+from services.files.objects import Objects
+from services.files.variants import Variants
+from services.images.pool import ImagePool
+from services.storage.locations import Locations
 
 # Routes with fixed names below a path come before those with a key in the same place.
 ROOMS = (
@@ -69,6 +76,8 @@ ROOMS = (
     account_routes,
     explain,
     items,
+    files,
+    assets,
     system,
     permissions,
     collections,
@@ -135,19 +144,34 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
     try:
         models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         _wire(app, settings, database, models)
-        watches = [
-            asyncio.create_task(watch())
-            for watch in (models.watch, app[keys.AUTHENTICATOR].rights.watch, app[keys.IDEMPOTENCY].tidy)
-        ]
+        images = _wire_files(app, settings, database)
+        watched = (
+            models.watch,
+            app[keys.AUTHENTICATOR].rights.watch,
+            app[keys.IDEMPOTENCY].tidy,
+            app[keys.LIBRARY].objects.beat,
+        )
+        watches = [asyncio.create_task(watch()) for watch in watched]
         try:
             yield
         finally:
+            await images.close()
             await app[keys.POST].close()
             for task in watches:
                 task.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
     finally:
         await database.close()
+
+
+def _wire_files(app: web.Application, settings: Settings, database: Database) -> ImagePool:
+    objects = Objects(
+        database, Locations(settings.storage), delete_original=settings.files.delete_original_on_move
+    )
+    images = ImagePool(settings.assets)
+    app[keys.LIBRARY] = Library(database, app[keys.WRITER], objects, images, settings.files)
+    app[keys.VARIANTS] = Variants(database, objects, images, settings.assets)
+    return images
 
 
 def _wire(app: web.Application, settings: Settings, database: Database, models: ModelStore) -> None:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from projections.tables.store import ModelStore
     from projections.tables.writing.idempotency import IdempotencyKeys, OnceKey
     from projections.time.undo import Undo
+    from services.files.library import Library
+    from services.files.variants import Variants
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ IDEMPOTENCY: web.AppKey[IdempotencyKeys] = web.AppKey("idempotency")
 CONTEXTS: web.AppKey[Contexts] = web.AppKey("contexts")
 ITEMS: web.AppKey[Items] = web.AppKey("items")
 GRAPHQL: web.AppKey[Engine] = web.AppKey("graphql")
+LIBRARY: web.AppKey[Library] = web.AppKey("library")
+VARIANTS: web.AppKey[Variants] = web.AppKey("variants")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")

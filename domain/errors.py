@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from domain.error_texts import validation_message
+
 
 class ActaError(Exception):
     """One error entry of an answer; subclasses fix ``code`` and ``status``."""
@@ -140,41 +142,8 @@ class FailedValidation(ActaError):
     code, status = "FAILED_VALIDATION", 400
 
     def __init__(self, field: str, rule: str, path: Sequence[str] = (), /, **details: Any) -> None:
-        message = _validation_message(field, rule, path, details)
+        message = validation_message(field, rule, path, details)
         super().__init__(message, field=field, path=list(path), type=rule, **details)
-
-
-_VALIDATION_TEXTS: Mapping[str, str] = {
-    "eq": "Value has to be {valid}.",
-    "in": "Value has to be one of {valid}.",
-    "lt": "Value has to be less than {valid}.",
-    "lte": "Value has to be less than or equal to {valid}.",
-    "gt": "Value has to be greater than {valid}.",
-    "gte": "Value has to be greater than or equal to {valid}.",
-    "neq": "Value can't be {invalid}.",
-    "nin": "Value can't be one of {invalid}.",
-    "contains": "Value has to contain {substring}.",
-    "ncontains": "Value can't contain {substring}.",
-    "nnull": "Value can't be null.",
-    "null": "Value has to be null.",
-    "empty": "Value has to be empty.",
-    "nempty": "Value can't be empty.",
-    "required": "Value is required.",
-    "regex": "Value doesn't have the correct format.",
-    "email": "Value has to be a valid email address.",
-}
-
-
-def _validation_message(field: str, rule: str, path: Sequence[str], details: Mapping[str, Any]) -> str:
-    where = f' at "{".".join(path)}"' if path else ""
-    text = _VALIDATION_TEXTS.get(rule, "").format(**{name: _quoted(value) for name, value in details.items()})
-    return f'Validation failed for field "{field}"{where}. {text}'.rstrip()
-
-
-def _quoted(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(f'"{entry}"' for entry in value)
-    return f'"{value}"'
 
 
 class _ColumnError(ActaError):
@@ -308,6 +277,27 @@ class ContentTooLarge(ActaError):
 
     def __init__(self) -> None:
         super().__init__("Uploaded content is too large.")
+
+
+class RangeNotSatisfiable(ActaError):
+    """A range of bytes that a file does not have; ``start`` and ``end`` as far as they were given."""
+
+    code, status = "RANGE_NOT_SATISFIABLE", 416
+
+    def __init__(self, text: str, start: int | None = None, end: int | None = None) -> None:
+        given = {name: value for name, value in (("start", start), ("end", end)) if value is not None}
+        super().__init__(
+            f"Range \"{text}\" is invalid or the file's size doesn't match the requested range.", range=given
+        )
+
+
+class IllegalAssetTransformation(ActaError):
+    """An image that can't be transformed: too large, of unknown size, or no image after all."""
+
+    code, status = "ILLEGAL_ASSET_TRANSFORMATION", 400
+
+    def __init__(self, transformations: Sequence[str]) -> None:
+        super().__init__("Illegal asset transformation.", invalidTransformations=list(transformations))
 
 
 class RequestsExceeded(ActaError):

@@ -20,6 +20,7 @@ from domain.settings_access import (
     MailSettings,
     policy_directives,
 )
+from domain.settings_files import AssetsSettings, FilesSettings
 from domain.settings_providers import ProviderSettings, parse_providers
 from domain.settings_streams import KafkaSettings, MetricsSettings
 from domain.settings_types import UNITS, Group, Limit, Names, SettingsError, Size
@@ -149,6 +150,10 @@ class S3Storage(Group):
     secret: SecretStr | None = Field(None, alias="SECRET")
     region: str | None = Field(None, alias="REGION")
     endpoint: str = Field("https://s3.amazonaws.com", alias="ENDPOINT")
+    force_path_style: bool = Field(False, alias="FORCE_PATH_STYLE")
+    connection_timeout: int = Field(5000, alias="CONNECTION_TIMEOUT", ge=1)
+    socket_timeout: int = Field(120_000, alias="SOCKET_TIMEOUT", ge=1)
+    max_sockets: int = Field(500, alias="MAX_SOCKETS", ge=1)
 
 
 StorageLocation = Annotated[LocalStorage | S3Storage, Field(discriminator="driver")]
@@ -179,6 +184,8 @@ class Settings(Group):
     realtime: RealtimeSettings = RealtimeSettings()
     metrics: MetricsSettings = MetricsSettings()
     kafka: KafkaSettings = KafkaSettings()
+    files: FilesSettings = FilesSettings()
+    assets: AssetsSettings = AssetsSettings()
     storage: StorageSettings = StorageSettings()
 
     @classmethod

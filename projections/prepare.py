@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from projections.access.counters import prepare as prepare_access
 from projections.database import Database
+from projections.files.prepare import prepare as prepare_files
 from projections.log.prepare import prepare as prepare_log
 from projections.schema.prepare import prepare as prepare_schema
 from projections.system.prepare import prepare as prepare_system
@@ -19,3 +20,4 @@ async def prepare(database: Database) -> None:
     await prepare_writing(database)
     await prepare_time(database)
     await prepare_access(database)
+    await prepare_files(database)

@@ -68,7 +68,7 @@ async def set_owner(request: web.Request) -> web.Response:
     return no_content()
 
 
-OWN_MODULES = frozenset({"/permissions"})
+OWN_MODULES = frozenset({"/permissions", "/files"})
 
 
 def routes() -> list[web.RouteDef]:

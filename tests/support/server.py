@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import IO
 
 from cli.lifetime import ending_with_parent
@@ -70,6 +75,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@cache
+def uploads() -> Path:
+    """A directory for the objects of all test servers; it goes with the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="acta-uploads-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def environment(database_url: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a test server: a known administrator, quiet, nothing from outside."""
     return {
@@ -84,6 +97,7 @@ def environment(database_url: str, extra: Mapping[str, str] | None = None) -> di
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
         "ADMIN_TOKEN": ADMIN_TOKEN,
         "LOG_LEVEL": "warn",
+        "STORAGE_LOCAL_ROOT": str(uploads()),
         **(extra or {}),
     }
 

@@ -88,3 +88,7 @@ select pg_notify('acta_rights', '');
 -- name: listen
 -- Hear of changed rights.
 listen acta_rights;
+
+-- name: object_of
+-- Where the object of a file lies.
+select storage, filename_disk from acta.directus_files where id::text = %(key)s for update;

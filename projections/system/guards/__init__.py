@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from projections.system.guards.access import AccessGuard, PermissionGuard, PolicyGuard
 from projections.system.guards.base import Guard, Occasion
+from projections.system.guards.files import FileGuard
 from projections.system.guards.roles import RoleGuard
 from projections.system.guards.shares import ShareGuard
 from projections.system.guards.texts import CommentGuard, TranslationGuard
@@ -19,6 +20,7 @@ from projections.system.guards.users import UserGuard
 GUARDS: Mapping[str, Guard] = {
     "directus_access": AccessGuard(),
     "directus_comments": CommentGuard(),
+    "directus_files": FileGuard(),
     "directus_permissions": PermissionGuard(),
     "directus_policies": PolicyGuard(),
     "directus_roles": RoleGuard(),

@@ -1,0 +1,1 @@
+"""Rules about addresses of other machines. Pure."""

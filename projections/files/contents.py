@@ -1,0 +1,163 @@
+"""The contents of files: what a file holds now, what it held before, who else holds the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from projections.database import Connection, Database
+from projections.sql import load
+
+SQL = load("files/contents")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes by what they are; ``sha256`` in hex, ``size`` in bytes."""
+
+    sha256: str
+    size: int
+    location: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """What serving a file takes. ``content`` changes with the bytes; ``public`` is for everybody.
+
+    ``transform`` and ``presets`` are the project's settings.
+    """
+
+    storage: str
+    filename_disk: str | None
+    type: str | None
+    filesize: int | None
+    width: int | None
+    height: int | None
+    focal_x: int | None
+    focal_y: int | None
+    filename_download: str
+    modified_on: datetime
+    content: str
+    public: bool
+    transform: str | None
+    presets: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """The project's settings about transformations."""
+
+    transform: str | None = None
+    presets: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A resumable upload under way; ``state`` is what its column ``tus_data`` holds."""
+
+    file: str
+    user: str | None
+    state: dict[str, Any]
+    size: int
+    created: datetime
+
+
+async def add(connection: Connection, file: str, content: Content) -> None:
+    """Give a file its contents."""
+    values = {
+        "file": file,
+        "location": content.location,
+        "path": content.path,
+        "sha256": content.sha256,
+        "size": content.size,
+    }
+    await connection.execute(SQL["add"], values)
+
+
+async def current(connection: Connection, file: str) -> Content | None:
+    """What a file holds now; None for one that Acta has not stored itself."""
+    row = await (await connection.execute(SQL["current"], {"file": file})).fetchone()
+    return None if row is None else Content(*row)
+
+
+async def retire(connection: Connection, file: str, keep: str | None) -> None:
+    """The current contents are history, kept at a path; without one they are forgotten."""
+    await connection.execute(SQL["retire"], {"file": file, "keep": keep})
+
+
+async def moved(connection: Connection, file: str, path: str) -> None:
+    """The current contents lie at another path."""
+    await connection.execute(SQL["moved"], {"file": file, "path": path})
+
+
+async def history(database: Database, file: str) -> list[dict[str, Any]]:
+    """All contents of a file, the newest first."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(SQL["history"], {"file": file})
+        names = ("id", "sha256", "size", "location", "path", "at", "replaced_at")
+        return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+
+
+async def same(database: Database, sha256: str) -> list[str]:
+    """The ids of the files with these contents."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(SQL["same"], {"sha256": sha256})
+        return [row[0] for row in await cursor.fetchall()]
+
+
+async def asset(database: Database, file: UUID) -> Asset | None:
+    """What serving a file takes; None for no such file."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["asset"], {"file": file})).fetchone()
+    return None if row is None else Asset(*row)
+
+
+async def any_rules(database: Database) -> FileRules:
+    """The project's settings about transformations, where there is no file to ask with."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["rules"])).fetchone()
+    return FileRules(*(row or ()))
+
+
+async def default_folder(database: Database) -> str | None:
+    """The folder of uploads that name none."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["default_folder"])).fetchone()
+    return row[0] if row else None
+
+
+async def exists(database: Database, file: UUID) -> bool:
+    """Whether there is such a file."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["exists"], {"file": file})).fetchone()
+    return row is not None and bool(row[0])
+
+
+async def kept(database: Database, file: UUID) -> dict[str, Any] | None:
+    """What a replacement keeps of a file; None for no such file."""
+    names = (
+        "storage", "folder", "filename_disk", "title", "description", "metadata", "filename_download", "type",
+    )  # fmt: skip
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["kept"], {"file": file})).fetchone()
+    return None if row is None else dict(zip(names, row, strict=True))
+
+
+async def expired(database: Database, seconds: float) -> list[str]:
+    """The ids of resumable uploads that are older than ``seconds`` and unfinished."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(SQL["expired"], {"seconds": seconds})
+        return [row[0] for row in await cursor.fetchall()]
+
+
+async def unfinished(database: Database, tus_id: str) -> Unfinished | None:
+    """A resumable upload by its id."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["upload"], {"tus_id": tus_id})).fetchone()
+    if row is None:
+        return None
+    file, user, state, size, created = row
+    return Unfinished(file, user, state or {}, int(size or 0), created)

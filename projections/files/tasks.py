@@ -1,0 +1,128 @@
+"""Tasks on objects, written with the rows that demand them.
+
+PostgreSQL and a storage share no transaction, so a change of rows leaves a task in its own, which is
+carried out after the commit, and again until it succeeds. An upload begins with the removal of its object,
+due when the upload has shown no life for `GRACE_SECONDS`; the transaction that writes its row calls it off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from projections.database import Connection, Database
+from projections.sql import load
+
+SQL = load("files/tasks")
+GRACE_SECONDS = 60.0
+
+Kind = Literal["upload", "remove", "move", "swap"]
+
+
+class StorageTrouble(Exception):
+    """The storage could not do what a task says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to do. ``in_use`` tells whether a row refers to the object at ``path``.
+
+    upload, remove: take away the object and its variants. move: to ``target``, unless something is there.
+    swap: what is at ``target`` goes to ``keep`` (or away), then the object goes to ``target``.
+    """
+
+    id: int
+    kind: Kind
+    location: str
+    path: str
+    target: str | None = None
+    keep: str | None = None
+    in_use: bool = False
+
+
+async def reserve(database: Database, location: str, path: str) -> int | None:
+    """Announce an upload to a path; the task's id, None when the path is taken."""
+    async with database.connection() as connection:
+        values = {"location": location, "path": path, "seconds": GRACE_SECONDS}
+        row = await (await connection.execute(SQL["reserve"], values)).fetchone()
+        if row is None:
+            return None
+        # A row that came to be while the reservation waited for another one is seen only now.
+        if await taken(connection, location, path):
+            await connection.execute(SQL["call_off"], {"id": row[0]})
+            return None
+        return int(row[0])
+
+
+async def taken(connection: Connection, location: str, path: str, file: str = "") -> bool:
+    """Whether a file other than ``file`` has a path."""
+    values = {"location": location, "path": path, "file": file}
+    row = await (await connection.execute(SQL["taken"], values)).fetchone()
+    return row is not None and bool(row[0])
+
+
+async def prolong(database: Database, ids: Sequence[int]) -> None:
+    """Show that uploads are alive."""
+    async with database.connection() as connection:
+        await connection.execute(SQL["prolong"], {"ids": list(ids), "seconds": GRACE_SECONDS})
+
+
+async def call_off(connection: Connection, task: int) -> bool:
+    """Keep the object of an upload, in the transaction of its row; False when it was given up already."""
+    return await (await connection.execute(SQL["call_off"], {"id": task})).fetchone() is not None
+
+
+async def abandon(database: Database, task: int) -> None:
+    """Have the object of a failed upload removed."""
+    async with database.connection() as connection:
+        await connection.execute(SQL["abandon"], {"id": task})
+
+
+async def add(
+    connection: Connection,
+    kind: Kind,
+    location: str,
+    path: str,
+    target: str | None = None,
+    keep: str | None = None,
+) -> int:
+    """Leave a task; its id."""
+    values = {"kind": kind, "location": location, "path": path, "target": target, "keep": keep}
+    row = await (await connection.execute(SQL["add"], values)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def remove_files(connection: Connection, files: Sequence[str]) -> None:
+    """Leave the removal of all that files have in storage, before their rows go."""
+    await connection.execute(SQL["remove_files"], {"files": list(files)})
+
+
+@asynccontextmanager
+async def claimed(database: Database, ids: Sequence[int] | None) -> AsyncIterator[Task | None]:
+    """The next task that is due, of ``ids`` where given, and done when the block ends; None for none left.
+
+    A block that raises `StorageTrouble` has its task put off, and nobody told.
+    """
+    async with database.transaction() as connection:
+        given = None if ids is None else list(ids)
+        row = await (await connection.execute(SQL["claim"], {"ids": given})).fetchone()
+        if row is None:
+            yield None
+            return
+        task = Task(*row)
+        try:
+            yield task
+        except StorageTrouble:
+            await connection.execute(SQL["later"], {"id": task.id})
+        else:
+            await connection.execute(SQL["done"], {"id": task.id})
+
+
+async def pending(database: Database) -> int:
+    """How many tasks are left."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["pending"])).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,75 @@
+-- name: add
+-- The contents a file has from now on.
+insert into acta.file_contents (file, location, path, sha256, size)
+values (%(file)s, %(location)s, %(path)s, %(sha256)s, %(size)s);
+
+-- name: current
+-- The contents that a file has now.
+select sha256, size, location, path from acta.file_contents
+where file::text = %(file)s and replaced_at is null order by id desc limit 1;
+
+-- name: retire
+-- The contents a file had until now, and where they are kept; without a place they are forgotten.
+with old as (
+    select id from acta.file_contents where file::text = %(file)s and replaced_at is null
+), kept as (
+    update acta.file_contents set replaced_at = current_timestamp, path = %(keep)s
+    where id in (select id from old) and %(keep)s::text is not null
+)
+delete from acta.file_contents where id in (select id from old) and %(keep)s::text is null;
+
+-- name: moved
+-- Contents follow their file to another path.
+update acta.file_contents set path = %(path)s where file::text = %(file)s and replaced_at is null;
+
+-- name: history
+-- All contents of a file, the newest first.
+select id, sha256, size, location, path, at, replaced_at from acta.file_contents
+where file::text = %(file)s order by id desc;
+
+-- name: same
+-- The files whose contents are the same now.
+select file::text from acta.file_contents where sha256 = %(sha256)s and replaced_at is null order by id;
+
+-- name: asset
+-- What serving a file takes, whatever the caller may read of it.
+select f.storage, f.filename_disk, f.type, f.filesize, f.width, f.height, f.focal_point_x, f.focal_point_y,
+       f.filename_download, f.modified_on,
+       coalesce(
+           (select c.sha256 from acta.file_contents as c
+            where c.file = f.id and c.replaced_at is null order by c.id desc limit 1),
+           f.uploaded_on::text, f.filesize::text, '') as content,
+       exists (
+           select from acta.directus_settings as s
+           where f.id in (s.project_logo, s.public_background, s.public_foreground, s.public_favicon)) as public,
+       rules.storage_asset_transform, rules.storage_asset_presets
+from acta.directus_files as f
+left join (select storage_asset_transform, storage_asset_presets from acta.directus_settings limit 1) as rules on true
+where f.id = %(file)s;
+
+-- name: default_folder
+-- Where uploads go that name no folder.
+select storage_default_folder::text from acta.directus_settings limit 1;
+
+-- name: exists
+-- Whether there is a file of an id.
+select exists (select from acta.directus_files where id = %(file)s);
+
+-- name: kept
+-- Of one file, what a replacement keeps.
+select storage, folder::text, filename_disk, title, description, metadata, filename_download, type
+from acta.directus_files where id = %(file)s;
+
+-- name: expired
+-- Resumable uploads that nobody has finished in time.
+select id::text from acta.directus_files
+where tus_id is not null and created_on < clock_timestamp() - make_interval(secs => %(seconds)s);
+
+-- name: upload
+-- A resumable upload under way.
+select id::text, uploaded_by::text, tus_data, filesize, created_on from acta.directus_files
+where tus_id = %(tus_id)s;
+
+-- name: rules
+-- How files may be transformed.
+select storage_asset_transform, storage_asset_presets from acta.directus_settings limit 1;

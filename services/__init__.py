@@ -1,0 +1,1 @@
+"""What API and workers need beyond PostgreSQL: object storage, images, fetching, the file library."""

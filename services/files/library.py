@@ -1,0 +1,305 @@
+"""Files come in here: the object first, then row, event and checksum in one transaction.
+
+Until that commits, the object is a removal that is waiting (`projections.files.tasks`): whatever happens in
+between, there is no row without object, and no object without row for long.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from domain.access.caller import SYSTEM
+from domain.access.command import Command
+from domain.access.rights import ADMINISTRATOR
+from domain.errors import Forbidden, InvalidPayload, RecordNotUnique, ServiceUnavailable
+from domain.files.naming import allowed_type, disk_name, split_extension, title_of
+from domain.files.transforms import TRANSFORMABLE
+from domain.model import Model
+from domain.settings_files import FilesSettings
+from projections.database import Connection, Database
+from projections.files import contents, tasks
+from projections.files.contents import Content
+from projections.system.guards.files import STORED
+from projections.tables.item_writer import ItemWriter
+from services.files.objects import INCOMING, VERSIONS, Objects
+from services.files.upload import Measured, Upload
+from services.images.pool import ImagePool
+from services.storage.base import StorageError
+
+log = logging.getLogger("acta.files")
+FILES = "directus_files"
+INSPECTED = TRANSFORMABLE | {"image/gif"}
+# What a caller needs the right to write, whether or not it was sent.
+_CREATED = ("storage", "type", "title", "filename_download")
+_KEPT = ("folder", "filename_disk", "title", "description", "metadata", "storage")
+_DEFAULTS = ("width", "height", "metadata", "description", "tags", "title")
+
+
+class Library:
+    """Stores, replaces and inspects files."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: ItemWriter,
+        objects: Objects,
+        images: ImagePool,
+        settings: FilesSettings,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._images = images
+        self.objects = objects
+        self.settings = settings
+
+    async def store(self, command: Command, model: Model, upload: Upload) -> str:
+        """Take in a new file; its id.
+
+        Raises:
+            Forbidden, InvalidPayload, RecordNotUnique, ContentTooLarge, ServiceUnavailable
+        """
+        if not command.rights.may(FILES, "create"):
+            raise Forbidden.collection(FILES)
+        self._check_type(upload)
+        key, location = upload.key(), self._location(upload)
+        path = upload.path(key)
+        if "id" in upload.fields and await contents.exists(self._database, UUID(key)):
+            raise RecordNotUnique(FILES, "id", value=key)
+        async with self.objects.reserved(location, path) as task:
+            if task is None:
+                raise Forbidden()
+            measured = await self._write(location, path, upload)
+            content = Content(measured.sha256, measured.size, location, path)
+            derived = await self._derived(upload, location, path)
+            sent = await self._sent(upload, key, location)
+            async with self._database.transaction() as connection:
+                internal = {"filename_disk": path, "filesize": content.size, "uploaded_on": _now(), **derived}
+                await self._insert(command, model, connection, sent, internal, content)
+                await contents.add(connection, key, content)
+                await _keep(connection, task)
+        return key
+
+    async def replace(self, command: Command, model: Model, key: str, upload: Upload) -> None:
+        """Give a file new contents; what it held before is kept by its checksum where the settings say so.
+
+        Raises:
+            Forbidden: also when there is no such file.
+            InvalidPayload, ContentTooLarge, ServiceUnavailable
+        """
+        before = await contents.kept(self._database, UUID(key))
+        if before is None or not command.rights.may(FILES, "update"):
+            raise Forbidden()
+        self._check_type(upload)
+        sent = self._merged(before, upload, key)
+        location, path = sent["storage"], sent["filename_disk"]
+        incoming = INCOMING + uuid4().hex
+        async with self.objects.reserved(location, incoming) as task:
+            if task is None:
+                raise Forbidden()
+            measured = await self._write(location, incoming, upload)
+            content = Content(measured.sha256, measured.size, location, path)
+            derived = await self._derived(upload, location, incoming) if upload.type in INSPECTED else {}
+            derived.pop("title", None)
+            async with self._database.transaction() as connection:
+                internal = {"filesize": content.size, "uploaded_on": _now(), **derived}
+                await self._update(command, model, connection, key, sent, internal, content)
+                ids = await self._exchange(connection, key, before, incoming, content)
+                await _keep(connection, task)
+        await self.objects.settle(ids)
+
+    async def inspect(self, location: str, path: str, media_type: str) -> dict[str, Any]:
+        """What an image says of itself, as fields of a file; empty for other types."""
+        if media_type not in INSPECTED:
+            return {}
+        try:
+            async with self.objects.as_file(location, path) as source:
+                found = await self._images.inspect(str(source))
+        except StorageError as error:
+            raise ServiceUnavailable("files", f"{error}") from error
+        return {} if found is None else self._fields_of(found)
+
+    def _fields_of(self, found: dict[str, Any]) -> dict[str, Any]:
+        sections = found["metadata"]
+        iptc = sections.get("iptc", {})
+        fields = {
+            "width": found["width"],
+            "height": found["height"],
+            "metadata": _allowed(sections, self.settings.metadata),
+        }
+        for name, source in (("description", "caption"), ("title", "headline"), ("tags", "keywords")):
+            if iptc.get(source):
+                fields[name] = iptc[source]
+        return fields
+
+    async def _derived(self, upload: Upload, location: str, path: str) -> dict[str, Any]:
+        found = await self.inspect(location, path, upload.type)
+        fields = {
+            name: found[name]
+            for name in _DEFAULTS
+            if name in found and upload.fields.get(name) is None and not (name == "title" and upload.title)
+        }
+        if isinstance(fields.get("title"), str):
+            fields["title"] = fields["title"][:255]
+        return fields
+
+    async def _sent(self, upload: Upload, key: str, location: str) -> dict[str, Any]:
+        """The metadata whose writing needs the caller's rights."""
+        sent = {name: value for name, value in upload.fields.items() if name != "filename_disk"}
+        sent |= {"id": key, "storage": location, "type": upload.type, "filename_download": upload.name()}
+        if sent.get("title") is None:
+            sent["title"] = upload.title or title_of(upload.name())
+        if "folder" not in sent:
+            folder = await contents.default_folder(self._database)
+            if folder is not None:
+                sent["folder"] = folder
+        return sent
+
+    def _merged(self, before: dict[str, Any], upload: Upload, key: str) -> dict[str, Any]:
+        """The metadata of a replacement: what is sent, over what is kept."""
+        sent = {name: before[name] for name in _KEPT} | {
+            name: value for name, value in upload.fields.items() if name != "id"
+        }
+        sent["filename_download"] = upload.name()
+        sent["type"] = upload.type
+        path = upload.path(key) if upload.fields.get("filename_disk") else before["filename_disk"]
+        new = disk_name(key, upload.name(), upload.type)
+        if path is None or split_extension(path)[1] != split_extension(new)[1]:
+            path = new
+        sent["filename_disk"] = path
+        if self.objects.locations.get(str(sent["storage"])) is None:
+            raise InvalidPayload(f'Location "{sent["storage"]}" doesn\'t exist.')
+        return sent
+
+    async def _write(self, location: str, path: str, upload: Upload) -> Measured:
+        storage = self.objects.storage(location)
+        try:
+            await storage.write(path, upload.stream(self.settings.max_upload_size))
+        except StorageError as error:
+            log.warning("an upload to %s failed: %s", location, error)
+            raise ServiceUnavailable("files", f"Couldn't save the file: {error}") from error
+        return upload.measured
+
+    async def _insert(
+        self,
+        command: Command,
+        model: Model,
+        connection: Connection,
+        sent: dict[str, Any],
+        internal: dict[str, Any],
+        content: Content,
+    ) -> None:
+        noted = _noting(command, content)
+        if command.rights.admin:
+            await self._writer.create(noted, model, FILES, [{**sent, **internal}], connection=connection)
+            return
+        # An id that nobody asked for needs no right.
+        limited = replace(noted, rights=_with_id(noted))
+        await self._writer.create(limited, model, FILES, [sent], connection=connection)
+        await self._writer.update(
+            _internal(noted), model, FILES, [sent["id"]], internal, connection=connection
+        )
+
+    async def _update(
+        self,
+        command: Command,
+        model: Model,
+        connection: Connection,
+        key: str,
+        sent: dict[str, Any],
+        internal: dict[str, Any],
+        content: Content,
+    ) -> None:
+        noted = _noting(command, content)
+        if await tasks.taken(connection, content.location, content.path, key):
+            raise Forbidden()
+        if command.rights.admin:
+            done = await self._writer.update(
+                noted, model, FILES, [key], {**sent, **internal}, connection=connection
+            )
+        else:
+            done = await self._writer.update(noted, model, FILES, [key], sent, connection=connection)
+            await self._writer.update(_internal(noted), model, FILES, [key], internal, connection=connection)
+        if not done:
+            raise Forbidden()
+
+    async def _exchange(
+        self, connection: Connection, key: str, before: dict[str, Any], incoming: str, content: Content
+    ) -> list[int]:
+        """Note what becomes of the old and the new object; the tasks that do it."""
+        old = await contents.current(connection, key)
+        keep = None
+        if old is not None and self.settings.keep_replaced:
+            keep = f"{VERSIONS}{old.sha256[:2]}/{old.sha256}"
+        await contents.retire(connection, key, keep)
+        await contents.add(connection, key, content)
+        same = before["filename_disk"] == content.path and before["storage"] == content.location
+        ids = []
+        if not same and before["filename_disk"] is not None:
+            place = (before["storage"], before["filename_disk"])
+            if keep is None:
+                ids.append(await tasks.add(connection, "remove", *place))
+            else:
+                ids.append(await tasks.add(connection, "move", *place, target=keep))
+        ids.append(
+            await tasks.add(
+                connection, "swap", content.location, incoming, content.path, keep if same else None
+            )
+        )
+        return ids
+
+    def _location(self, upload: Upload) -> str:
+        name = str(upload.fields.get("storage") or self.objects.locations.default)
+        if self.objects.locations.get(name) is None:
+            raise InvalidPayload(f'Location "{name}" doesn\'t exist.')
+        return name
+
+    def _check_type(self, upload: Upload) -> None:
+        if not allowed_type(upload.type, self.settings.mime_types):
+            raise InvalidPayload("File is of invalid content type")
+
+
+def _with_id(command: Command) -> Any:
+    """Rights under which a generated id may be written along with what the caller may write."""
+    rules = {
+        place: tuple(
+            replace(rule, fields=rule.fields | {"id"}) if rule.fields is not None else rule for rule in given
+        )
+        if place == (FILES, "create")
+        else given
+        for place, given in command.rights.rules.items()
+    }
+    return replace(command.rights, key=f"{command.rights.key}/upload", rules=rules)
+
+
+def _noting(command: Command, content: Content) -> Command:
+    return command.noting(**{STORED: {"sha256": content.sha256, "size": content.size}})
+
+
+def _internal(command: Command) -> Command:
+    """What Acta writes by itself: no right is asked, no activity shown, nobody named as its author."""
+    return replace(command, caller=SYSTEM, rights=ADMINISTRATOR).noting(silent=True)
+
+
+def _allowed(sections: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
+    if "*" in wanted:
+        return sections
+    found: dict[str, Any] = {}
+    for section, values in sections.items():
+        for name, value in values.items():
+            if any(fnmatch.fnmatchcase(f"{section}.{name}", pattern) for pattern in wanted):
+                found.setdefault(section, {})[name] = value
+    return found
+
+
+async def _keep(connection: Connection, task: int) -> None:
+    if not await tasks.call_off(connection, task):
+        raise ServiceUnavailable("files", "The upload took longer than this server could watch over it")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

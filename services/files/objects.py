@@ -1,0 +1,164 @@
+"""Tasks on objects, carried out; sources of images as files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import posixpath
+import re
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from domain.errors import ServiceUnavailable
+from domain.files.naming import split_extension
+from projections.database import Database
+from projections.files import tasks
+from projections.files.tasks import StorageTrouble, Task
+from services.storage.base import CHUNK, NotFound, Storage, StorageError
+from services.storage.locations import Locations
+
+log = logging.getLogger("acta.files")
+BEAT_SECONDS = tasks.GRACE_SECONDS / 4
+VERSIONS = ".versions/"
+INCOMING = ".incoming/"
+_VARIANT = re.compile(r"__[0-9a-f]{40}\.[a-z0-9]+")
+
+
+class Objects:
+    """Objects of all locations, and what is left to do with them."""
+
+    def __init__(self, database: Database, locations: Locations, *, delete_original: bool) -> None:
+        self._database = database
+        self.locations = locations
+        self._delete_original = delete_original
+        self._alive: set[int] = set()
+
+    def storage(self, name: str) -> Storage:
+        """The storage of a name. Raises ServiceUnavailable for one that the settings no longer have."""
+        found = self.locations.get(name)
+        if found is None:
+            raise ServiceUnavailable("files", f'Location "{name}" doesn\'t exist')
+        return found
+
+    @asynccontextmanager
+    async def reserved(self, location: str, path: str) -> AsyncIterator[int | None]:
+        """A path for one object: the task to call off with the row, None when the path is taken.
+
+        A block that raises has the object removed.
+        """
+        task = await tasks.reserve(self._database, location, path)
+        if task is None:
+            yield None
+            return
+        self._alive.add(task)
+        try:
+            yield task
+        except BaseException:
+            await asyncio.shield(self._abandon(task))
+            raise
+        finally:
+            self._alive.discard(task)
+
+    async def beat(self) -> None:
+        """Keep the reservations of this process alive, for ever."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            if self._alive:
+                with suppress(ServiceUnavailable):
+                    await tasks.prolong(self._database, [*self._alive])
+
+    async def settle(self, ids: Sequence[int] | None = None) -> int:
+        """Carry out what is due, of ``ids`` where given; how many tasks were looked at."""
+        done = 0
+        while True:
+            async with tasks.claimed(self._database, ids) as task:
+                if task is None:
+                    return done
+                done += 1
+                await self._carry_out(task)
+
+    @asynccontextmanager
+    async def as_file(self, location: str, path: str) -> AsyncIterator[Path]:
+        """An object as a file of this machine, a temporary one where need be. Raises StorageError."""
+        storage = self.storage(location)
+        local = storage.local(path)
+        if local is not None:
+            if await storage.stat(path) is None:
+                raise NotFound(path)
+            yield local
+            return
+        with tempfile.NamedTemporaryFile(prefix="acta-image-") as file:
+            async for chunk in storage.read(path):
+                await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(file.flush)
+            yield Path(file.name)
+
+    async def _abandon(self, task: int) -> None:
+        # Should the database be gone too, the reservation runs out by itself.
+        with suppress(ServiceUnavailable):
+            await tasks.abandon(self._database, task)
+            await self.settle([task])
+
+    async def _carry_out(self, task: Task) -> None:
+        storage = self.locations.get(task.location)
+        try:
+            if storage is None:
+                raise StorageError(f"no location {task.location}")
+            await self._act(storage, task)
+        except StorageError as error:
+            log.warning("object %s of %s: %s fails: %s", task.path, task.location, task.kind, error)
+            raise StorageTrouble from error
+
+    async def _act(self, storage: Storage, task: Task) -> None:
+        if task.kind in ("upload", "remove"):
+            if not task.in_use:
+                await storage.delete(task.path)
+                await _drop_variants(storage, task.path)
+        elif task.kind == "move" and task.target:
+            await self._move(storage, task.path, task.target)
+        elif task.kind == "swap" and task.target:
+            await _swap(storage, task.path, task.target, task.keep)
+            await _drop_variants(storage, task.target)
+
+    async def _move(self, storage: Storage, path: str, target: str) -> None:
+        if await storage.stat(target) is None:
+            with suppress(NotFound):
+                await storage.move(path, target)
+        elif self._delete_original or target.startswith(VERSIONS):
+            await storage.delete(path)
+        await _drop_variants(storage, path)
+
+
+async def _swap(storage: Storage, path: str, target: str, keep: str | None) -> None:
+    # May have been interrupted at any point: what is done shows in what is there.
+    if await storage.stat(path) is None:
+        return
+    if keep is not None and await storage.stat(keep) is None:
+        with suppress(NotFound):
+            await storage.move(target, keep)
+    await storage.move(path, target)
+
+
+async def _drop_variants(storage: Storage, path: str) -> None:
+    base = variant_base(path)
+    found = [entry.path async for entry in storage.list(base + "__")]
+    for name in found:
+        if _VARIANT.fullmatch(name, len(base)):
+            await storage.delete(name)
+
+
+def variant_base(path: str) -> str:
+    """What the names of a file's variants begin with."""
+    return split_extension(posixpath.basename(path))[0]
+
+
+async def file_chunks(path: Path) -> AsyncIterator[bytes]:
+    """A file of this machine, in pieces."""
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            yield chunk
+    finally:
+        file.close()

@@ -1,0 +1,74 @@
+"""One file on its way in: what the client says of it, and its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from domain.errors import ContentTooLarge, InvalidPayload
+from domain.files.naming import clean_filename, disk_name
+from projections.system.guards.files import disk_path
+
+
+@dataclass
+class Upload:
+    """Metadata as sent, name and type, and the bytes, which can be read once."""
+
+    fields: Mapping[str, Any]
+    filename: str
+    type: str
+    chunks: AsyncIterator[bytes]
+    title: str | None = None
+    measured: Measured = field(init=False)
+
+    def key(self) -> str:
+        """The id it shall have."""
+        given = self.fields.get("id")
+        if given is None:
+            return str(uuid4())
+        try:
+            return str(UUID(str(given)))
+        except ValueError:
+            raise InvalidPayload('"id" is no UUID') from None
+
+    def path(self, key: str) -> str:
+        """Where its object shall lie."""
+        given = self.fields.get("filename_disk")
+        if given:
+            return disk_path(str(given))
+        return disk_name(key, self.name(), self.type)
+
+    def name(self) -> str:
+        """The name it is downloaded by."""
+        given = self.fields.get("filename_download")
+        return clean_filename(str(given)) if given else clean_filename(self.filename)
+
+    def stream(self, limit: int | None) -> AsyncIterator[bytes]:
+        """The bytes, measured while they pass."""
+        self.measured = Measured()
+        return self.measured.through(self.chunks, limit)
+
+
+@dataclass
+class Measured:
+    """Size in bytes and SHA-256 of what has passed."""
+
+    size: int = 0
+    _hash: Any = field(default_factory=hashlib.sha256)
+
+    async def through(self, chunks: AsyncIterator[bytes], limit: int | None = None) -> AsyncIterator[bytes]:
+        """The same bytes. Raises ContentTooLarge beyond ``limit``."""
+        async for chunk in chunks:
+            self.size += len(chunk)
+            if limit is not None and self.size > limit:
+                raise ContentTooLarge()
+            self._hash.update(chunk)
+            yield chunk
+
+    @property
+    def sha256(self) -> str:
+        """The digest in hex."""
+        return str(self._hash.hexdigest())

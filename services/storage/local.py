@@ -1,0 +1,161 @@
+"""Objects as files below a directory.
+
+Blocking file operations run in threads. An object is written beside its place and renamed into it, so readers
+see the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from services.storage.base import CHUNK, Chunks, Entry, NotFound, Storage, StorageError, StorageFull
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+_GATHERED = 4 * CHUNK
+T = TypeVar("T")
+
+
+class LocalStorage(Storage):
+    """One directory, made when something is first stored in it."""
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root).absolute()
+
+    async def write(self, path: str, chunks: Chunks) -> int:
+        """Store an object, on disk when this returns."""
+        place = self._place(path)
+        part = _part(place)
+        file = await _run(_create, part)
+        size = 0
+        try:
+            waiting: list[bytes] = []
+            gathered = 0
+            async for chunk in chunks:
+                waiting.append(chunk)
+                gathered += len(chunk)
+                # A thread for every small piece would cost more than the writing.
+                if gathered >= _GATHERED:
+                    await _run(file.writelines, waiting)
+                    size, waiting, gathered = size + gathered, [], 0
+            await _run(_finish, file, waiting, part, place)
+            return size + gathered
+        except BaseException:
+            await asyncio.shield(_run(_give_up, file, part))
+            raise
+
+    async def read(self, path: str, start: int = 0, length: int | None = None) -> Chunks:
+        """The bytes of a file."""
+        file = await _run(_open, self._place(path), start)
+        left = length
+        try:
+            while left is None or left > 0:
+                chunk = await _run(file.read, CHUNK if left is None else min(CHUNK, left))
+                if not chunk:
+                    return
+                if left is not None:
+                    left -= len(chunk)
+                yield chunk
+        finally:
+            file.close()
+
+    async def stat(self, path: str) -> Entry | None:
+        """Size and time of a file."""
+        try:
+            found = await _run(os.stat, self._place(path))
+        except NotFound:
+            return None
+        return Entry(path, found.st_size, found.st_mtime)
+
+    async def delete(self, path: str) -> None:
+        """Remove a file and its unfinished part."""
+        await _run(_remove, self._place(path))
+
+    async def move(self, path: str, target: str) -> None:
+        """Rename a file."""
+        await _run(_move, self._place(path), self._place(target))
+
+    async def list(self, prefix: str) -> AsyncIterator[Entry]:
+        """Files by prefix; only the directories that can hold such are looked at."""
+        for entry in await _run(lambda: [*_walk(self._root, prefix)]):
+            yield entry
+
+    def local(self, path: str) -> Path:
+        """The file itself."""
+        return self._place(path)
+
+    def _place(self, path: str) -> Path:
+        place = self._root / path
+        if "\0" in path or not place.is_relative_to(self._root) or ".." in place.parts:
+            raise NotFound(path)
+        return place
+
+
+def _part(place: Path) -> Path:
+    # As long a name as the directory takes may leave no room for more.
+    return place.with_name(f".{place.name[-200:]}.part")
+
+
+def _create(part: Path) -> BinaryIO:
+    part.parent.mkdir(parents=True, exist_ok=True)
+    return part.open("wb", buffering=0)
+
+
+def _finish(file: BinaryIO, waiting: list[bytes], part: Path, place: Path) -> None:
+    file.writelines(waiting)
+    os.fdatasync(file.fileno())
+    file.close()
+    part.rename(place)
+
+
+def _give_up(file: BinaryIO, part: Path) -> None:
+    file.close()
+    part.unlink(missing_ok=True)
+
+
+def _open(place: Path, start: int) -> BinaryIO:
+    file = place.open("rb", buffering=0)
+    file.seek(start)
+    return file
+
+
+def _remove(place: Path) -> None:
+    for path in (place, _part(place)):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+
+
+def _move(place: Path, target: Path) -> None:
+    if not place.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no such object", str(place))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    place.rename(target)
+
+
+def _walk(root: Path, prefix: str) -> Iterator[Entry]:
+    folder, _, start = prefix.rpartition("/")
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(root / folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith(start):
+                continue
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(root, path + "/")
+            elif entry.is_file(follow_symlinks=False):
+                found = entry.stat()
+                yield Entry(path, found.st_size, found.st_mtime)
+
+
+async def _run(work: Callable[..., T], *arguments: object) -> T:
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise NotFound(str(error.strerror)) from error
+    except OSError as error:
+        kind = StorageFull if error.errno in _FULL else StorageError
+        raise kind(f"{error.strerror}") from error
