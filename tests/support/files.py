@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from multidict import CIMultiDict
 from PIL import Image
 
 from tests.support.http import Answer, Client
@@ -71,10 +72,10 @@ class Files(Client):
 
     async def fetch(
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None
-    ) -> tuple[int, dict[str, str], bytes]:
+    ) -> tuple[int, CIMultiDict[str], bytes]:
         """Status, headers and bytes."""
         async with self.session.request(method, self.url + path, headers=headers) as response:
-            return response.status, dict(response.headers), await response.read()
+            return response.status, CIMultiDict(response.headers), await response.read()
 
 
 @asynccontextmanager
