@@ -133,22 +133,8 @@ async def test_sizes_and_formats(api: Files) -> None:
         image = opened(content)
         assert (image.format, *image.size) == wanted, query
         assert headers["Content-Type"] == f"image/{str(image.format).lower()}"
-        assert (
-            await api.fetch(f"{path}?{query}")
-            == (
-                status,
-                {
-                    **headers,
-                    **{
-                        name: value
-                        for name, value in (await api.fetch(f"{path}?{query}"))[1].items()
-                        if name in ("X-Request-Id", "Date")
-                    },
-                },
-                content,
-            )
-            or True
-        )
+        again, _, same = await api.fetch(f"{path}?{query}")
+        assert (again, same) == (200, content)
 
 
 async def test_format_auto_looks_at_accept(api: Files) -> None:
