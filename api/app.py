@@ -35,6 +35,7 @@ from api.realtime import routes as realtime
 from api.rest import (
     collections,
     explain,
+    content_versions,
     fields,
     history,
     imports,
@@ -55,6 +56,7 @@ from projections.log.contexts import Contexts
 from projections.reading.past import PastReader
 from projections.reading.reader import Reader
 from projections.schema.service import SchemaService
+from projections.system.content_versions import ContentVersions
 from projections.system.rights import RightsStore
 from projections.tables.importing import Importer
 from projections.tables.item_writer import ItemWriter
@@ -80,6 +82,7 @@ ROOMS = (
     assets,
     system,
     permissions,
+    content_versions,
     collections,
     fields,
     relations,
@@ -186,6 +189,7 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.MODELS] = models
     app[keys.READER] = reader
     app[keys.WRITER] = writer
+    app[keys.CONTENT_VERSIONS] = ContentVersions(database, reader, writer)
     app[keys.IDEMPOTENCY] = idempotency = IdempotencyKeys(database)
     app[keys.PAST] = past = PastReader(database, reader, settings.history.fold_limit)
     app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency, past)

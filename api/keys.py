@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from projections.schema.service import SchemaService
     from projections.system.accounts import Accounts
     from projections.system.users import UserLog
+    from projections.system.content_versions import ContentVersions
     from projections.tables.importing import Importer
     from projections.tables.item_writer import ItemWriter
     from projections.tables.sorting import Sorter
@@ -74,6 +75,7 @@ SOCKET_PATHS: web.AppKey[frozenset[str]] = web.AppKey("socket paths")
 IDEMPOTENCY: web.AppKey[IdempotencyKeys] = web.AppKey("idempotency")
 CONTEXTS: web.AppKey[Contexts] = web.AppKey("contexts")
 ITEMS: web.AppKey[Items] = web.AppKey("items")
+CONTENT_VERSIONS: web.AppKey[ContentVersions] = web.AppKey("content_versions")
 GRAPHQL: web.AppKey[Engine] = web.AppKey("graphql")
 LIBRARY: web.AppKey[Library] = web.AppKey("library")
 VARIANTS: web.AppKey[Variants] = web.AppKey("variants")

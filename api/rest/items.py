@@ -7,6 +7,7 @@ from aiohttp import web
 from api.bodies import read_json
 from api.keys import CONTEXT, ITEMS, Context
 from api.responses import item_json, no_content
+from api.rest.content_versions import read_as, wanted_version
 from api.rest.handlers import ItemHandlers
 from api.rest.once import expected_versions, once
 from domain.errors import Forbidden, InvalidPayload, RouteNotFound
@@ -44,6 +45,21 @@ class CollectionHandlers(ItemHandlers):
     @once
     async def _patch_singleton(self, request: web.Request) -> web.StreamResponse:
         return await patch_singleton(request, request[CONTEXT], request.match_info["collection"])
+
+    async def read_list(self, request: web.Request) -> web.StreamResponse:
+        """GET; of a singleton perhaps as one of its content versions has it."""
+        wanted = wanted_version(request)
+        if wanted is not None and self._found(request, request[CONTEXT]).singleton:
+            return await read_as(request, wanted, request.match_info["collection"], None)
+        return await super().read_list(request)
+
+    async def read_item(self, request: web.Request) -> web.StreamResponse:
+        """GET by key, perhaps as one of its content versions has it."""
+        wanted = wanted_version(request)
+        if wanted is None:
+            return await super().read_item(request)
+        collection = self.collection(request, request[CONTEXT])
+        return await read_as(request, wanted, collection, self.key(request))
 
     def _found(self, request: web.Request, context: Context) -> Collection:
         name = request.match_info["collection"]

@@ -9,6 +9,7 @@ from aiohttp import web
 from api.bodies import read_object
 from api.keys import CONTEXT, ITEMS, Context
 from api.responses import no_content, raw_json
+from api.rest.content_versions import VersionHandlers
 from api.rest.handlers import ItemHandlers
 from api.rest.items import patch_singleton
 from api.rest.resources import SYSTEM, Resource, Verb
@@ -80,7 +81,8 @@ def routes() -> list[web.RouteDef]:
     ]
     for resource in SYSTEM:
         if resource.path not in OWN_MODULES:
-            found.extend(resource_routes(resource, SystemHandlers(resource)))
+            handlers = VersionHandlers() if resource.path == "/versions" else SystemHandlers(resource)
+            found.extend(resource_routes(resource, handlers))
     return found
 
 

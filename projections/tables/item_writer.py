@@ -6,23 +6,29 @@ A call is one command. It either happens whole, with all its events under one re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import orjson
+
+from domain.access.caller import Caller
 from domain.access.command import Command
-from domain.access.rights import Action
+from domain.access.rights import Action, Rights
 from domain.access.sealed import Seal
-from domain.errors import InvalidPayload, PreconditionFailed
+from domain.errors import Forbidden, InvalidPayload, PreconditionFailed
 from domain.items.checks import deletable, permit
 from domain.model import Model
 from domain.settings import Settings
 from projections.database import Connection, Database
+from projections.system.rights import STATEMENTS, RightsStore
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import update_condition
 from projections.tables.writing.flat import One
 from projections.tables.writing.session import persistently, several
 from projections.tables.writing.singletons import first_key
 from projections.tables.writing.tables import Tables
-from projections.tables.writing.versions import Expected, require_version
+from projections.tables.writing.versions import ANY_VERSION, Expected, require_version
 from projections.tables.writing.writes import Writes
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ class ItemWriter:
         self._secret = settings.auth.secret
         most = settings.query.max_batch_mutation
         self._writes = Writes(database, self._tables, self, reader.limits, most)
+        self.public_url = settings.server.public_url
 
     async def create(
         self,
@@ -226,6 +233,43 @@ class ItemWriter:
         if self._secret is None:
             raise InvalidPayload("Without SECRET this can't be stored")
         return Seal(self._secret.get_secret_value()).close(text)
+
+    async def item(
+        self, command: Command, model: Model, collection: str, key: str, *, connection: Connection
+    ) -> Payload | None:
+        """An item with all its fields as the caller sees it, in the transaction of a write; None for none."""
+        found = await self._reader.item(
+            model, command.rights, command.caller, collection, key, {"fields": ["*"]}, connection=connection
+        )
+        return None if found is None else orjson.loads(found)["data"]
+
+    async def hold(self, model: Model, collection: str, key: str, connection: Connection) -> None:
+        """Lock an item until the transaction ends.
+
+        Raises:
+            Forbidden: when there is no such item.
+        """
+        table = self._tables.of(model, collection)
+        try:
+            await require_version(
+                connection, Command.internal(), table, table.shape.key_texts(key), (ANY_VERSION,), None
+            )
+        except PreconditionFailed as error:
+            raise Forbidden() from error
+
+    async def standing_of(self, model: Model, user: UUID) -> tuple[Caller, Rights] | None:
+        """A user and what he may do; None when there is no such user."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(STATEMENTS["user_by_id"], {"user": user})).fetchone()
+        if row is None:
+            return None
+        caller = Caller(user=user, role=row[1])
+        # Nothing kept, so nothing stale.
+        standing = await RightsStore(self._database, self._reader).standing(model, caller)
+        knowing = replace(
+            caller, roles=standing.roles, policies=standing.policies, admin=standing.admin, app=standing.app
+        )
+        return knowing, standing.rights
 
     def _limit(self, items: int) -> None:
         limit = self._writes.most

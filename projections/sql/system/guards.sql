@@ -92,3 +92,8 @@ listen acta_rights;
 -- name: object_of
 -- Where the object of a file lies.
 select storage, filename_disk from acta.directus_files where id::text = %(key)s for update;
+
+-- name: names_of_users
+-- What people are called.
+select u.id, nullif(concat_ws(' ', nullif(u.first_name, ''), nullif(u.last_name, '')), '')
+from acta.directus_users as u where u.id = any(%(users)s);

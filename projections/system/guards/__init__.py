@@ -11,11 +11,13 @@ from collections.abc import Mapping
 
 from projections.system.guards.access import AccessGuard, PermissionGuard, PolicyGuard
 from projections.system.guards.base import Guard, Occasion
+from projections.system.guards.comments import CommentGuard
 from projections.system.guards.files import FileGuard
 from projections.system.guards.roles import RoleGuard
 from projections.system.guards.shares import ShareGuard
-from projections.system.guards.texts import CommentGuard, TranslationGuard
+from projections.system.guards.texts import TranslationGuard
 from projections.system.guards.users import UserGuard
+from projections.system.guards.versions import VersionGuard
 
 GUARDS: Mapping[str, Guard] = {
     "directus_access": AccessGuard(),
@@ -27,6 +29,7 @@ GUARDS: Mapping[str, Guard] = {
     "directus_shares": ShareGuard(),
     "directus_translations": TranslationGuard(),
     "directus_users": UserGuard(),
+    "directus_versions": VersionGuard(),
 }
 
 __all__ = ["GUARDS", "Guard", "Occasion"]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+from uuid import UUID
 
+from domain.access.caller import Caller
 from domain.access.command import Command
 from domain.access.rights import Action as RightsAction
+from domain.access.rights import Rights
 from domain.errors import UnprocessableContent
 from domain.model.schema import Model
 from projections.database import Connection
@@ -23,6 +26,9 @@ LAST_ADMIN = "Cannot remove the last admin user from the system"
 
 class Writer(Protocol):
     """The part of the item writer that guards use for what follows from a write."""
+
+    public_url: str
+    """Where people find the user interface."""
 
     def seal(self, text: str) -> str:
         """A secret in the form in which it is stored."""
@@ -66,6 +72,14 @@ class Writer(Protocol):
     ) -> list[str]:
         """Create items."""
 
+    async def item(
+        self, command: Command, model: Model, collection: str, key: str, *, connection: Connection
+    ) -> dict[str, Any] | None:
+        """An item with all its fields as the caller sees it."""
+
+    async def standing_of(self, model: Model, user: UUID) -> tuple[Caller, Rights] | None:
+        """Another user and what he may do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
@@ -76,6 +90,10 @@ class Occasion:
     command: Command
     writer: Writer
     path: Sequence[str] = ()
+
+    async def item(self, command: Command, collection: str, key: str) -> dict[str, Any] | None:
+        """An item with all its fields, as the caller of a command sees it; None when he does not."""
+        return await self.writer.item(command, self.model, collection, key, connection=self.connection)
 
 
 class Guard:

@@ -1,31 +1,13 @@
-"""Comments need an author; translations are unique per key and language."""
+"""Translations are unique per key and language."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.errors import Forbidden, InvalidPayload
+from domain.errors import InvalidPayload
 from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload
 
 DUPLICATE = "Duplicate key and language combination"
-
-
-class CommentGuard(Guard):
-    """The rules of `/comments`."""
-
-    async def payload(
-        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
-    ) -> Payload:
-        """Require an author, and on creation text and target."""
-        if occasion.command.caller.user is None:
-            raise Forbidden()
-        if action == "create":
-            for name in ("comment", "collection", "item"):
-                if payload.get(name) in (None, ""):
-                    raise InvalidPayload(f'"{name}" is required')
-            if occasion.model.collection(str(payload["collection"])) is None:
-                raise Forbidden.collection(str(payload["collection"]))
-        return payload
 
 
 class TranslationGuard(Guard):
