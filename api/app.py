@@ -34,8 +34,8 @@ from api.middleware.routing import routing
 from api.realtime import routes as realtime
 from api.rest import (
     collections,
-    explain,
     content_versions,
+    explain,
     fields,
     history,
     imports,

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from projections.reading.reader import Reader
     from projections.schema.service import SchemaService
     from projections.system.accounts import Accounts
-    from projections.system.users import UserLog
     from projections.system.content_versions import ContentVersions
+    from projections.system.users import UserLog
     from projections.tables.importing import Importer
     from projections.tables.item_writer import ItemWriter
     from projections.tables.sorting import Sorter
