@@ -35,13 +35,17 @@ def migrate_from_directus(
 
 async def _take_over(settings: Settings, schema: str) -> None:
     from cli.console import say
+    from cli.settings import with_secret
+    from domain.access.sealed import Seal
     from projections.database import Database
     from projections.takeover.takeover import take_over
 
     assert settings.database.url is not None
     url = settings.database.url.get_secret_value()
+    secret = with_secret(settings).auth.secret
+    assert secret is not None
     async with await Database.open(url, application="acta migrate") as database:
-        report = await take_over(database, schema=schema)
+        report = await take_over(database, Seal(secret.get_secret_value()), schema=schema)
     if report is None:
         say("the database was taken over before")
     else:

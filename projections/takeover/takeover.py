@@ -13,7 +13,9 @@ from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
+from domain.access.sealed import Seal
 from domain.errors import InvalidPayload, ServiceUnavailable, UnprocessableContent
 from projections import migrations
 from projections.database import Connection, Database
@@ -56,6 +58,7 @@ TABLES = [
 MARK = "directus_migrations"
 KEYS: Mapping[str, str] = {"directus_collections": "collection"}
 DIGESTED = frozenset({("directus_users", "token")})
+SEALED = ("directus_users", "tfa_secret")
 # Encrypted with a key and in a form that only the reference knows.
 LOST = frozenset(
     {
@@ -88,8 +91,10 @@ class _Column:
     numbered: bool
 
 
-async def take_over(database: Database, *, schema: str = "public") -> Report | None:
+async def take_over(database: Database, seal: Seal, *, schema: str = "public") -> Report | None:
     """Take over the Directus tables of a schema; None when that was done before.
+
+    ``seal`` closes the secrets that have to be read again.
 
     Raises:
         InvalidPayload: when there are none, or those of an older version.
@@ -106,7 +111,7 @@ async def take_over(database: Database, *, schema: str = "public") -> Report | N
     try:
         async with database.transaction() as connection:
             await migrations.begin(connection)
-            return await _Takeover(connection, schema).run()
+            return await _Takeover(connection, schema, seal).run()
     except psycopg.errors.LockNotAvailable as error:
         raise ServiceUnavailable("database", "the tables are in use: stop Directus first") from error
 
@@ -114,8 +119,9 @@ async def take_over(database: Database, *, schema: str = "public") -> Report | N
 class _Takeover:
     """One takeover inside its transaction."""
 
-    def __init__(self, connection: Connection, schema: str) -> None:
+    def __init__(self, connection: Connection, schema: str, seal: Seal) -> None:
         self._connection = connection
+        self._seal = seal
         self._schema = schema
         self._request: UUID = uuid4()
         self._report = Report()
@@ -153,7 +159,8 @@ class _Takeover:
             "values": _COMMA.join(_value(table, column) for column in taken),
             "key": sql.Identifier(KEYS.get(table, "id")),
         }
-        parameters = {"collection": table, "request": self._request}
+        sealed = await self._sealed(table)
+        parameters = {"collection": table, "request": self._request, "sealed": Jsonb(sealed)}
         done = await self._connection.execute(SQL[how].format(**values), parameters)
         if how == "copy":
             self._report.rows[table] = done.rowcount
@@ -164,6 +171,14 @@ class _Takeover:
                 )
                 await self._connection.execute(statement, {"table": f"acta.{table}", "column": column.name})
         await self._note_lost(table, [each for each in columns if _is_lost(table, each)])
+
+    async def _sealed(self, table: str) -> dict[str, str]:
+        """The secrets of a table's rows, sealed, by the row's id."""
+        if table != SEALED[0]:
+            return {}
+        statement = SQL["secrets"].format(old=self._old(table), column=sql.Identifier(SEALED[1]))
+        rows = await (await self._connection.execute(statement)).fetchall()
+        return {row[0]: self._seal.close(row[1]) for row in rows}
 
     async def _columns(self, table: str) -> list[_Column]:
         found = await self._read_columns(table)
@@ -246,6 +261,8 @@ def _value(table: str, column: _Column) -> sql.Composable:
         return sql.SQL("null")
     if (table, column.name) in DIGESTED:
         return sql.SQL("encode(sha256(convert_to({}, 'UTF8')), 'hex')").format(value)
+    if (table, column.name) == SEALED:
+        return sql.SQL("%(sealed)s::jsonb ->> o.id::text")
     if column.differs and column.type is not None:
         return sql.SQL("{}::text::{}").format(value, sql.SQL(column.type))
     return value

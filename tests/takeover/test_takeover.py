@@ -226,12 +226,20 @@ def test_what_can_not_be_taken_over(database_url: str, postgres_programs: Path) 
         assert connection.execute("select count(*) from acta.directus_users").fetchone() == (1,)
         connection.execute("drop schema acta cascade")
         connection.execute("update directus_settings set ai_openai_api_key = 'encrypted'")
+        connection.execute("update directus_users set tfa_secret = 'JBSWY3DPEHPK3PXP'")
         connection.execute("alter table directus_users add extension_column int")
         connection.execute("update directus_users set extension_column = 1")
     done = acta(database_url, "migrate-from-directus", "--source", database_url, "--quiet")
     assert done.returncode == 0, done.stderr
     assert "not taken over: directus_settings.ai_openai_api_key of 1 rows" in done.stderr
     assert "not taken over: directus_users.extension_column of 2 rows" in done.stderr
+    with psycopg.connect(database_url) as connection:
+        log = str(connection.execute("select payload::text from acta.events").fetchall())
+        secrets = connection.execute("select tfa_secret from acta.directus_users").fetchall()
+    assert not any(
+        secret in text for (text,) in texts if text for secret in ("JBSWY3DPEHPK3PXP", EDITOR_TOKEN)
+    )
+    assert all(stored.startswith("sealed:") for (stored,) in secrets)
 
 
 def test_a_database_in_use_is_left_alone(database_url: str, postgres_programs: Path) -> None:

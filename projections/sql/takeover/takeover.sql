@@ -37,6 +37,10 @@ where o.attrelid = (quote_ident(%(schema)s) || '.' || quote_ident(%(table)s))::r
   and o.attnum > 0 and not o.attisdropped
 order by o.attnum;
 
+-- name: secrets
+-- The values of a column that must not get into the log as they are.
+select o.id::text, o.{column} from {old} as o where o.{column} is not null;
+
 -- name: copy
 -- The rows of an old table become ours, with the event that their history begins with.
 with "acta row" as (
