@@ -13,8 +13,10 @@ from cli.commands.followers import followers
 from cli.commands.log import log
 from cli.commands.migrate import migrate_from_directus
 from cli.commands.rebuild import rebuild
+from cli.commands.redact import redact
 from cli.commands.restore import restore
 from cli.commands.schema import schema
+from cli.commands.seal import seal
 from cli.commands.serve import serve
 from cli.commands.settings import settings
 from cli.commands.undo import undo
@@ -35,15 +37,17 @@ app.command()(serve)
 app.command()(rebuild)
 app.command()(restore)
 app.command()(undo)
+app.command()(redact)
 app.command()(diff)
 app.command()(verify)
-app.command()(log)
 app.command()(worker)
 app.command()(settings)
 app.command()(adopt)
 app.command()(migrate_from_directus)
 app.add_typer(followers, name="followers")
 app.add_typer(schema, name="schema")
+app.add_typer(log, name="log")
+app.add_typer(seal, name="seal")
 app.add_typer(users, name="users")
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
+from api.batch import key_text
 from api.bodies import read_object
 from api.commands import command_of
 from api.keys import CONTEXT, DATABASE, ITEMS, UNDO
@@ -22,6 +23,7 @@ from projections.log.positions import last_position
 from projections.time.diff import blame as find_blame
 from projections.time.diff import diff_counts, diff_items
 from projections.time.moments import resolve, settle
+from projections.time.redaction import redact_items
 from projections.time.undo import Asked
 
 MOST = 10_000
@@ -120,6 +122,31 @@ async def blame(request: web.Request) -> web.Response:
     )
 
 
+async def redact(request: web.Request) -> web.Response:
+    """POST /utils/redact: erase ``fields`` (all when not given) of ``items`` of a ``collection`` for good."""
+    body = await read_object(request)
+    if not request[CONTEXT].rights.admin:
+        raise Forbidden()
+    name, items, fields = body.get("collection"), body.get("items"), body.get("fields")
+    if not isinstance(name, str):
+        raise InvalidPayload('"collection" is required')
+    if not isinstance(items, list) or not items:
+        raise InvalidPayload('"items" must be an array of keys')
+    if fields is not None and not (
+        isinstance(fields, list) and fields and all(isinstance(one, str) for one in fields)
+    ):
+        raise InvalidPayload('"fields" must be an array of names')
+    erased = await redact_items(
+        request.app[DATABASE],
+        request[CONTEXT].model,
+        await command_of(request),
+        name,
+        [key_text(key) for key in items],
+        fields,
+    )
+    return data({"events": erased})
+
+
 def _number(given: Mapping[str, str], name: str, default: int) -> int:
     text = given.get(name)
     if text is None:
@@ -133,6 +160,7 @@ def routes() -> list[web.RouteDef]:
     """The routes of history."""
     return [
         web.post("/utils/undo", undo),
+        web.post("/utils/redact", redact),
         web.get("/utils/diff", diff),
         web.get("/utils/blame/{collection}/{key}", blame),
     ]

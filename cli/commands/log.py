@@ -2,11 +2,12 @@
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import EXIT_SETTINGS, fail
+from cli.console import EXIT_SETTINGS, fail, say
 
 if TYPE_CHECKING:
     from domain.log import Record
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def log(
+log = typer.Typer(help="The log: printed, followed, exported, replayed.", invoke_without_command=True)
+
+
+@log.callback()
+def printed(
+    context: typer.Context,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for what happens next.")] = False,
     since: Annotated[
         str, typer.Option(metavar="WHEN", help="A position, a time (2026-01-31T12:00Z), or 10m, 2h, 7d ago.")
@@ -27,6 +33,8 @@ def log(
     schema: Annotated[bool, typer.Option("--schema", help="Only changes of the model.")] = False,
 ) -> None:
     """Print the events of the log in their order, those after a position or moment."""
+    if context.invoked_subcommand is not None:
+        return
     import uvloop
 
     from cli.database import database
@@ -37,6 +45,64 @@ def log(
     choice = Choice(collection, SCHEMA_TOPICS if schema else None)
     with database(load_settings()) as (settings, _):
         uvloop.run(_print(settings, begin, choice, follow=follow, json=json))
+
+
+@log.command()
+def export(path: Annotated[Path, typer.Argument(help="The file to write, or to continue.")]) -> None:
+    """Write the whole log to a file of JSON lines, from which `acta log replay` builds the project again."""
+    import asyncio
+
+    from cli.database import database
+    from cli.settings import load_settings
+
+    with database(load_settings()) as (settings, _):
+        try:
+            position = asyncio.run(_export(settings, path))
+        except OSError as error:
+            fail(f"{path}: {error.strerror}; the same command continues it")
+    say(f"{path} holds the log up to position {position}")
+
+
+async def _export(settings: "Settings", path: Path) -> int:
+    from cli.targets import bar
+    from projections.database import Database
+    from projections.prepare import prepare
+    from projections.time.export import export_log
+
+    where = settings.database
+    assert where.url is not None
+    async with await Database.open(where.url.get_secret_value(), application="acta log") as database:
+        await prepare(database)
+        with bar("exporting") as progress:
+            return await export_log(database, path, where.schemas, progress)
+
+
+@log.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="An export.")],
+    into: Annotated[str, typer.Option(metavar="URL", help="An empty (or new) database.")],
+) -> None:
+    """Build a project again from an export alone; started again, it goes on where it was."""
+    import asyncio
+
+    try:
+        missing = asyncio.run(_replay(path, into))
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+    for statement in missing:
+        say(f"could not be made: {' '.join(statement.split())[:200]}")
+    say("the project is built; run acta verify on it")
+
+
+async def _replay(path: Path, into: str) -> list[str]:
+    from cli.targets import bar, ensure_database
+    from projections.database import Database
+    from projections.time.replay import Replay
+
+    await ensure_database(into)
+    async with await Database.open(into, application="acta log") as target:
+        with bar("replaying") as progress:
+            return await Replay(path, target, progress).run()
 
 
 def _parsed(since: str) -> int | datetime:

@@ -1,13 +1,12 @@
 """`acta restore`: an earlier state, in place by events, or in a schema or database of its own."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.console import EXIT_SETTINGS, fail, say
+from cli.targets import bar, ensure_database, masked
 
 if TYPE_CHECKING:
     from domain.log.moments import When
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from projections.database import Database
     from projections.time.in_place import Restored, Scope
     from projections.time.moments import Cut
-
-    Progress = Callable[[int, int, str], None]
 
 
 def restore(
@@ -95,7 +92,7 @@ async def _in_place(settings: "Settings", when: "When", scope: "Scope", *, dry: 
         cut = await _cut(database, when)
         store = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         service = SchemaService(database, store, schemas=where.schemas)
-        with _bar("looking" if dry else "restoring") as progress:
+        with bar("looking" if dry else "restoring") as progress:
             return await restore(service, Command.internal(), cut, scope, dry=dry, progress=progress)
 
 
@@ -116,54 +113,17 @@ async def _into(settings: "Settings", when: "When", into: str) -> None:
     assert where.url is not None
     async with await Database.open(where.url.get_secret_value(), application="acta restore") as database:
         cut = await _cut(database, when)
-        with _bar("restoring") as progress:
+        with bar("restoring") as progress:
             if re.match(r"[a-z]+://", into) is None:
                 tables = await into_schema(database, cut, into, where.schemas, progress)
                 say(f'{tables} tables as of position {cut.position} are in schema "{into}"')
                 return
-            await _ensure_database(into)
+            await ensure_database(into)
             async with await Database.open(into, application="acta restore") as target:
                 missing = await IntoDatabase(database, target, cut, where.schemas, progress).run()
     for statement in missing:
         say(f"could not be made: {' '.join(statement.split())[:200]}")
-    say(f"the database is as of position {cut.position}; DATABASE_URL={_masked(into)} acta serve")
-
-
-async def _ensure_database(url: str) -> None:
-    """Make the database of a URL when the server has none of the name."""
-    import psycopg
-    from psycopg import AsyncConnection, sql
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
-    try:
-        async with await AsyncConnection.connect(url):
-            return
-    except psycopg.OperationalError as error:
-        if "does not exist" not in str(error):
-            fail(f"the database of --into can't be reached: {' '.join(str(error).split())}")
-    name = str(conninfo_to_dict(url)["dbname"])
-    async with await AsyncConnection.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
-        statement = sql.SQL("create database {} template template0").format(sql.Identifier(name))
-        await admin.execute(statement)
-
-
-def _masked(url: str) -> str:
-    return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1...@", url)
-
-
-@contextmanager
-def _bar(what: str) -> "Iterator[Progress]":
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what)
-
-        def update(done: int, total: int, about: str) -> None:
-            progress.update(task, completed=done, total=total, description=f"{what} {about}".strip())
-
-        yield update
+    say(f"the database is as of position {cut.position}; DATABASE_URL={masked(into)} acta serve")
 
 
 def _tell(restored: "Restored") -> None:

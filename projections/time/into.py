@@ -97,9 +97,9 @@ class IntoDatabase:
         await prepare(self._target)
         store = await ModelStore.open(self._target, schemas=self._schemas)
         async with self._source.connection() as source:
-            present = await _definitions(source, await self._source_model())
+            present = await definitions(source, await self._source_model())
             events = await schema_events(source, self._cut)
-            leftovers = await Leftovers.of(source)
+        leftovers = await self._leftovers()
         async with self._target.transaction() as connection:
             work = Work(connection, Command.internal(), store, store.current, self._schemas[0])
             await leftovers.make_before(connection)
@@ -110,7 +110,7 @@ class IntoDatabase:
             for event in events:
                 await take_back(work, event)
             model = await work.reload()
-            tables = await _definitions(connection, model)
+            tables = await definitions(connection, model)
             for table in tables:
                 place = sql.Identifier(table["schema"], table["table"])
                 await connection.execute(sql.SQL("drop table {} cascade").format(place))
@@ -121,6 +121,10 @@ class IntoDatabase:
             await connection.execute(SQL["empty_log"])
             await connection.execute(SQL["note_tables"], {"tables": Jsonb(tables)})
         return tables
+
+    async def _leftovers(self) -> Leftovers:
+        async with self._source.connection() as source:
+            return await Leftovers.of(source)
 
     async def _source_model(self) -> Model:
         return (await ModelStore.open(self._source, schemas=self._schemas)).current
@@ -156,8 +160,8 @@ class IntoDatabase:
         entries = [entry for entry in comparable(model) if entry.system]
         async with self._source.connection() as source, self._target.transaction() as target:
             work = Work(target, Command.internal(), await ModelStore.open(self._target), model, name)
-            definitions = [found async for found in _defined(target, entries)]
-            for table in definitions:
+            defined = [found async for found in _defined(target, entries)]
+            for table in defined:
                 for key in (one for one in table["constraints"] if one["kind"] == "f"):
                     place = sql.Identifier(table["schema"], table["table"])
                     statement = sql.SQL("alter table {} drop constraint {}")
@@ -167,10 +171,13 @@ class IntoDatabase:
                     sql.SQL("delete from {}").format(sql.Identifier(entry.schema, entry.table))
                 )
                 await self._fill(source, target, entry)
-            await foreign(work, definitions)
-            await target.execute("delete from acta.adoptions")
-            await copy(source, target, "adoptions", "import_adoptions", {})
+            await foreign(work, defined)
+            await self._adoptions(source, target)
             await target.execute(SQL["note_done"], {"collection": name})
+
+    async def _adoptions(self, source: Connection, target: Connection) -> None:
+        await target.execute("delete from acta.adoptions")
+        await copy(source, target, "adoptions", "import_adoptions", {})
 
     async def _rows(self, model: Model) -> None:
         # The bare tables have no keys yet, so the log's names of collections are those of the tables' model.
@@ -194,8 +201,7 @@ class IntoDatabase:
 
     async def _finish(self, tables: list[Definition], model: Model) -> None:
         self._progress(1, 1, "keys and indexes")
-        async with self._source.connection() as source:
-            leftovers = await Leftovers.of(source)
+        leftovers = await self._leftovers()
         store = await ModelStore.open(self._target, schemas=self._schemas)
         async with self._target.transaction() as connection:
             work = Work(connection, Command.internal(), store, model, self._schemas[0])
@@ -213,7 +219,8 @@ class IntoDatabase:
             await store.announce(connection)
 
 
-async def _definitions(connection: Connection, model: Model) -> list[Definition]:
+async def definitions(connection: Connection, model: Model) -> list[Definition]:
+    """Of all tables of the user, as they are."""
     entries = [entry for entry in model.collections.values() if entry.kind in TABLES and not entry.system]
     return [found async for found in _defined(connection, entries)]
 

@@ -147,6 +147,40 @@ async def test_reads_as_of_a_moment(api: Client) -> None:
         assert bad.status == 400, bad.body
 
 
+async def test_redaction(api: Client, server: Server, prepared_url: str) -> None:
+    made = await api.post("/items/notes", {"title": "zanzibar one"})
+    request = {name.lower(): value for name, value in made.headers.items()}["x-request-id"]
+    await api.patch("/items/notes/1", {"title": "zanzibar two"})
+    body = {"collection": "notes", "items": [1]}
+    assert (await api.post("/utils/redact", body)).status == 400, "the live row has it"
+    await api.delete("/items/notes/1")
+    async with client(server, None) as anonymous:
+        assert (await anonymous.post("/utils/redact", body)).status == 403
+    for bad in (
+        {},
+        {"collection": "notes"},
+        {**body, "items": "1"},
+        {**body, "fields": [1]},
+        {**body, "fields": ["id"]},
+    ):
+        assert (await api.post("/utils/redact", bad)).status == 400, bad
+    assert (await api.post("/utils/redact", {**body, "collection": "nothing"})).status == 403
+    assert (await api.post("/utils/redact", body)).data == {"events": 2}
+    assert (await api.get("/items/notes", as_of=request)).data == [{"id": 1, "title": None}]
+    with psycopg.connect(prepared_url) as connection:
+        left = connection.execute(
+            "select count(*) from acta.events where events::text like '%zanzibar%'"
+        ).fetchone()
+        assert left == (0,)
+    await api.post("/items/notes", {"title": "another"})
+    done = acta(prepared_url, "redact", "notes", "2", "--yes")
+    assert (done.returncode, "empty or delete" in done.stderr) == (1, True)
+    await api.patch("/items/notes/2", {"title": None})
+    assert acta(prepared_url, "redact", "notes", "2", "--field", "title", "--yes").returncode == 0
+    assert acta(prepared_url, "verify").returncode == 0
+    assert acta(prepared_url, "rebuild", "--check").returncode == 0
+
+
 BAD: list[dict[str, object]] = [
     {},
     {"request": "x"},

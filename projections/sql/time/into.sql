@@ -122,7 +122,7 @@ where pg_get_serial_sequence(%(table)s, %(column)s) is not null;
 
 -- name: empty_log
 -- What was written while the structure was made is no history.
-truncate acta.events, acta.seals, acta.snapshots, acta.requests, acta.cursors;
+truncate acta.events, acta.seals, acta.snapshots, acta.requests, acta.cursors cascade;
 
 -- name: last_event
 -- How far the log has been copied.
@@ -165,7 +165,7 @@ copy acta.cursors (name, position) from stdin;
 
 -- name: clear_log
 -- The small tables of the log are copied whole, again when it was interrupted.
-truncate acta.seals, acta.requests, acta.cursors;
+truncate acta.seals, acta.requests, acta.cursors cascade;
 
 -- name: continue_log
 -- Numbers go on behind those of the copied log.
