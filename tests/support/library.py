@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.http import Client
 from tests.support.worlds import World
 
 
@@ -133,3 +134,39 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "directus_roles": [{"id": PICTURE, "name": "Bob"}, {"id": PICTURE.replace("1", "2"), "name": "Cid"}],
     "prices": [{"book": 1, "currency": "a,b", "amount": 5}, {"book": 1, "currency": "EUR", "amount": 6}],
 }
+
+
+async def publish(api: Client) -> None:
+    """Tell a server that found the library's tables what it can't see in them: specials and relations."""
+    world = library()
+    for collection in world.collections.values():
+        if collection.name.startswith("directus_"):
+            continue
+        if collection.singleton:
+            await _send(api, "PATCH", f"/collections/{collection.name}", {"meta": {"singleton": True}})
+        for name, found in collection.fields.items():
+            meta = {"special": list(found.special)}
+            if found.column is None:
+                body = {"field": name, "type": "alias", "meta": meta}
+                await _send(api, "POST", f"/fields/{collection.name}", body)
+            elif found.special:
+                await _send(api, "PATCH", f"/fields/{collection.name}/{name}", {"meta": meta})
+    for relation in world.relations:
+        assert relation.meta is not None
+        names = (
+            "one_field", "sort_field", "junction_field", "one_collection_field", "one_allowed_collections"
+        )  # fmt: skip
+        meta = {name: getattr(relation.meta, name) for name in names}
+        body = {
+            "collection": relation.collection,
+            "field": relation.field,
+            "related_collection": relation.related,
+            "meta": meta,
+        }
+        if not relation.collection.startswith("directus_"):
+            await _send(api, "POST", "/relations", body)
+
+
+async def _send(api: Client, method: str, path: str, body: Any) -> None:
+    answer = await api.request(method, path, body)
+    assert answer.status < 300, (path, body, answer.body)
