@@ -162,8 +162,7 @@ class Selection:
                 return
             found.setdefault(alias or name, Wanted(name)).plain = True
             return
-        if not self.scope.permitted(collection, name) and name in collection.item_fields:
-            refused.append(name)
+        if not self._permit(collection, name, refused):
             return
         side = self.scope.side(collection, name)
         if side is None or (side.kind != "a2o" and (target or not self._readable(side))):

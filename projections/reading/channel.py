@@ -130,7 +130,7 @@ async def _answer(connection: Connection, pgconn: PGconn, seconds: float) -> PGr
         await _until(pgconn, seconds)
     except TimeoutError:
         await _stop(connection, pgconn)
-        raise ServiceUnavailable("database", f"the query took longer than {seconds:g} seconds") from None
+        raise too_long(seconds) from None
     except asyncio.CancelledError:
         await asyncio.shield(_stop(connection, pgconn))
         raise
@@ -148,6 +148,11 @@ async def _answer(connection: Connection, pgconn: PGconn, seconds: float) -> PGr
         # libpq makes the result itself when the server is gone, so that there is no SQLSTATE.
         raise error if error.sqlstate else driver.OperationalError(str(error))
     return result
+
+
+def too_long(seconds: float) -> ServiceUnavailable:
+    """The answer to what PostgreSQL could not do in time."""
+    return ServiceUnavailable("database", f"the query took longer than {seconds:g} seconds")
 
 
 async def _until(pgconn: PGconn, seconds: float) -> None:

@@ -6,8 +6,11 @@ Both read through one statement in one transaction. `stream` declares a cursor a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from psycopg import sql
 
@@ -15,7 +18,7 @@ from domain.access.caller import Caller
 from domain.query.operands import Operand
 from domain.query.plan import Level, Masked, ReadPlan, Ref, Scalar
 from projections.database import Database
-from projections.reading.channel import fetch
+from projections.reading.channel import fetch, too_long
 from projections.reading.compiler import compile_rows
 from projections.reading.compose import Piece, listed, name, word
 from projections.reading.expressions import Expressions
@@ -23,6 +26,7 @@ from projections.reading.formats import in_form
 from projections.reading.statement import Statement, bound
 
 BATCH = 2000
+_Awaited = TypeVar("_Awaited")
 _CURSOR = b"acta_export"
 # What COPY writes without quotes, as JSON would; everything else is a text.
 _BARE = frozenset({"smallint", "integer", "real", "double precision", "boolean"})
@@ -87,9 +91,17 @@ def _type(scalar: Scalar) -> str:
 
 
 async def copy_csv(
-    database: Database, plan: ReadPlan, columns: Sequence[tuple[str, Scalar]], caller: Caller
+    database: Database,
+    plan: ReadPlan,
+    columns: Sequence[tuple[str, Scalar]],
+    caller: Caller,
+    seconds: float,
 ) -> AsyncIterator[bytes]:
-    """The lines of a CSV file without its header, each ended by a line feed."""
+    """The lines of a CSV file without its header, each ended by a line feed.
+
+    Raises:
+        ServiceUnavailable: when PostgreSQL takes longer than ``seconds`` to come up with more of them.
+    """
     expressions = _Literals(caller)
     members = [word(_cell(expressions, scalar), " AS ", name(output)) for output, scalar in columns]
     texts = [name(output) for output, scalar in columns if not _bare(scalar)]
@@ -99,10 +111,21 @@ async def copy_csv(
     async with (
         database.connection() as connection,
         connection.cursor() as cursor,
-        cursor.copy(command) as copy,
+        AsyncExitStack() as stack,
     ):
-        async for block in copy:
+        # PostgreSQL says nothing at all before its first full buffer.
+        copy = await _in_time(stack.enter_async_context(cursor.copy(command)), seconds)
+        blocks = aiter(copy)
+        while (block := await _in_time(anext(blocks, None), seconds)) is not None:
             yield bytes(block)
+
+
+async def _in_time(awaited: Awaitable[_Awaited], seconds: float) -> _Awaited:
+    try:
+        async with asyncio.timeout(seconds or None):
+            return await awaited
+    except TimeoutError:
+        raise too_long(seconds) from None
 
 
 def _bare(scalar: Scalar) -> bool:

@@ -226,7 +226,7 @@ class Reader:
         columns = flat_columns(plan)
         if columns is None:
             return None
-        lines = copy_csv(self._database, plan, columns, caller)
+        lines = copy_csv(self._database, plan, columns, caller, self._limits.timeout)
         return [output for output, _ in columns], _translated(lines)
 
     def rows_asked(self, raw: Raw) -> int:

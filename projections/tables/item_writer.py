@@ -5,9 +5,9 @@ A call is one command. It either happens whole, with all its events under one re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -25,7 +25,7 @@ from projections.system.rights import STATEMENTS, RightsStore
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import update_condition
 from projections.tables.writing.flat import One
-from projections.tables.writing.session import persistently, several
+from projections.tables.writing.session import at_most, persistently, several
 from projections.tables.writing.singletons import first_key
 from projections.tables.writing.tables import Tables
 from projections.tables.writing.versions import ANY_VERSION, Expected, require_version
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from projections.reading.reader import Reader
 
 Payload = dict[str, Any]
+_Found = TypeVar("_Found")
 
 
 class ItemWriter:
@@ -64,7 +65,7 @@ class ItemWriter:
         self._limit(len(payloads))
         if not payloads:
             return []
-        return await persistently(
+        return await self._persistently(
             lambda: self._writes.create(command, table, payloads, connection), connection
         )
 
@@ -75,7 +76,9 @@ class ItemWriter:
         table = self._tables.of(model, collection)
         permit(table.shape, command, "create")
         self._limit(1)
-        return await persistently(lambda: self._writes.create_one(command, table, payload, None, raw), None)
+        return await self._persistently(
+            lambda: self._writes.create_one(command, table, payload, None, raw), None
+        )
 
     async def update_one(
         self,
@@ -107,7 +110,7 @@ class ItemWriter:
                 await require_version(own, command, table, parts, expected, condition)
                 return await self._writes.update_one(command, table, key, payload, own, raw)
 
-        return await persistently(run, connection)
+        return await self._persistently(run, connection)
 
     async def update(
         self,
@@ -123,7 +126,7 @@ class ItemWriter:
         table = self._tables.of(model, collection)
         permit(table.shape, command, "update")
         self._limit(len(keys))
-        return await persistently(
+        return await self._persistently(
             lambda: self._writes.update(command, table, keys, payload, connection), connection
         )
 
@@ -143,7 +146,7 @@ class ItemWriter:
         self._limit(len(payloads))
         if not payloads:
             return []
-        return await persistently(
+        return await self._persistently(
             lambda: self._writes.update_each(command, table, payloads, connection), connection
         )
 
@@ -177,7 +180,7 @@ class ItemWriter:
                 await require_version(own, command, table, parts, expected, condition)
                 return await self._writes.delete(command, table, keys, own)
 
-        return await persistently(run, connection)
+        return await self._persistently(run, connection)
 
     async def upsert_singleton(
         self,
@@ -210,7 +213,13 @@ class ItemWriter:
                 await self.update(command, model, collection, [key], payload, connection=own)
                 return key
 
-        return await persistently(run, connection)
+        return await self._persistently(run, connection)
+
+    async def _persistently(
+        self, run: Callable[[], Awaitable[_Found]], connection: Connection | None
+    ) -> _Found:
+        with at_most(self._writes.limits.timeout):
+            return await persistently(run, connection)
 
     async def reaches(
         self, command: Command, model: Model, collection: str, key: str, action: Action

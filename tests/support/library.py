@@ -145,9 +145,9 @@ async def publish(api: Client) -> None:
         if collection.singleton:
             await _send(api, "PATCH", f"/collections/{collection.name}", {"meta": {"singleton": True}})
         for name, found in collection.fields.items():
-            meta = {"special": list(found.special)}
+            meta: dict[str, Any] = {"special": list(found.special)}
             if found.column is None:
-                body = {"field": name, "type": "alias", "meta": meta}
+                body: dict[str, Any] = {"field": name, "type": "alias", "meta": meta}
                 await _send(api, "POST", f"/fields/{collection.name}", body)
             elif found.special:
                 await _send(api, "PATCH", f"/fields/{collection.name}/{name}", {"meta": meta})

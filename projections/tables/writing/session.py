@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import psycopg
@@ -17,9 +18,18 @@ from projections.reading.channel import fetch_rows
 
 T = TypeVar("T")
 _ATTEMPTS = 4
-# A write waits for locks of others; those who ask for less set the server's own timeouts.
-SECONDS = 30.0
+_seconds: ContextVar[float] = ContextVar("longest time of one statement", default=30.0)
 _CONFLICTS = frozenset({"40001", "40P01"})
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """No statement of the commands inside runs, or waits for a lock, longer than this; 0 for no limit."""
+    token = _seconds.set(seconds)
+    try:
+        yield
+    finally:
+        _seconds.reset(token)
 
 
 @asynccontextmanager
@@ -56,7 +66,7 @@ async def execute(
     """
     bound = [None if value is None else value.encode() for value in parameters]
     try:
-        found = await fetch_rows(connection, attempt.model.version, statement, bound, SECONDS)
+        found = await fetch_rows(connection, attempt.model.version, statement, bound, _seconds.get())
     except psycopg.Error as error:
         if error.sqlstate in _CONFLICTS:
             raise
