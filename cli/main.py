@@ -13,6 +13,7 @@ from cli.commands.followers import followers
 from cli.commands.log import log
 from cli.commands.migrate import migrate_from_directus
 from cli.commands.rebuild import rebuild
+from cli.commands.reconcile import reconcile
 from cli.commands.redact import redact
 from cli.commands.restore import restore
 from cli.commands.schema import schema
@@ -38,6 +39,7 @@ app.command()(rebuild)
 app.command()(restore)
 app.command()(undo)
 app.command()(redact)
+app.command()(reconcile)
 app.command()(diff)
 app.command()(verify)
 app.command()(worker)

@@ -85,10 +85,12 @@ class QuerySettings(Group):
 
 
 class HistorySettings(Group):
-    """Reading as of a moment: which collections keep their past rows, how many events a query may fold."""
+    """Past rows: kept for which collections, how many events a query may fold; changes made by others."""
 
     collections: Names = Field((), alias="HISTORY_COLLECTIONS")
     fold_limit: int = Field(20_000, alias="HISTORY_FOLD_LIMIT", ge=0)
+    external: bool = Field(False, alias="EXTERNAL_CHANGES")
+    external_limit: Size = Field(UNITS["gb"], alias="EXTERNAL_CHANGES_LIMIT")
 
 
 class GraphQLSettings(Group):

@@ -11,6 +11,7 @@ from domain.settings import Settings
 from projections.database import Database
 from projections.log.prepare import prepare
 from workers import sealer
+from workers.external import External
 from workers.follower import Follower, follow
 from workers.history import Histories
 from workers.leadership import Leadership
@@ -34,12 +35,18 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     assert settings.database.url is not None
     url = settings.database.url.get_secret_value()
     running = followers(settings)
-    async with await Database.open(url, maximum=len(running) + 2, application="acta worker") as database:
+    async with await Database.open(url, maximum=len(running) + 4, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
         async with asyncio.TaskGroup() as group:
             group.create_task(sealer.run(database, stop))
             group.create_task(wake.listen(database, stop))
             group.create_task(leadership.watch(stop))
+            if settings.history.external:
+                limit = settings.history.external_limit
+                external = External(
+                    database, settings.database.schemas, settings.database.exclude_tables, limit
+                )
+                group.create_task(external.run(stop, leadership))
             for follower in running:
                 group.create_task(follow(follower, database, wake, stop, leadership))

@@ -17,6 +17,7 @@ from domain.access.rights import ADMINISTRATOR
 from domain.errors import ServiceUnavailable
 from domain.settings import RealtimeSettings
 from projections.log.cursors import Overview, overview
+from projections.time import decoding
 
 VERSION = "11.17.4"
 THRESHOLD_MS = 150
@@ -88,9 +89,11 @@ async def health(request: web.Request) -> web.Response:
     status = "ok"
     check: dict[str, Any] = {"componentType": "datastore", "observedUnit": "ms", "threshold": THRESHOLD_MS}
     followers: list[Overview] = []
+    kept: int | None = None
     try:
         async with database.connection() as connection:
             followers = await overview(connection)
+            kept = await decoding.kept(connection, decoding.slot_of(database))
     except ServiceUnavailable as error:
         status = "error"
         check["output"] = error.message
@@ -100,6 +103,8 @@ async def health(request: web.Request) -> web.Response:
     check |= {"status": status, "observedValue": milliseconds}
     threshold = request.app[SETTINGS].metrics.lag_threshold
     behind = {f"followers:{entry.name}": [_follower_check(entry, threshold)] for entry in followers}
+    if request.app[SETTINGS].history.external:
+        behind["external:slot"] = [_slot_check(kept, request.app[SETTINGS].history.external_limit)]
     if status == "ok" and any(found["status"] == "warn" for (found,) in behind.values()):
         status = "warn"
     answer: dict[str, Any] = {"status": status}
@@ -124,6 +129,18 @@ def _follower_check(entry: Overview, threshold: int) -> dict[str, Any]:
         "observedValue": entry.lag,
         "threshold": threshold,
         **({"output": trouble} if trouble else {}),
+    }
+
+
+def _slot_check(kept: int | None, limit: int) -> dict[str, Any]:
+    """How much of the server's log is kept for changes by others; a warning from half of the limit on."""
+    return {
+        "status": "ok" if kept is not None and kept <= limit // 2 else "warn",
+        "componentType": "datastore",
+        "observedUnit": "bytes",
+        "observedValue": kept,
+        "threshold": limit // 2,
+        **({} if kept is not None else {"output": "no worker looks for changes by others"}),
     }
 
 
