@@ -1,4 +1,4 @@
-"""The command line: `run` measures, `shapes` chooses among ways to write a limit's SQL,
+"""The command line: `run` measures, `shapes` chooses among ways to write a limit's SQL, `forms` among Acta's,
 `takeover` makes a test's database."""
 
 import shlex
@@ -14,6 +14,8 @@ from bench import limit, report
 from bench.cases import CASES, Case, chosen
 from bench.check import difference
 from bench.databases import Databases
+from bench.forms import measure as measure_forms
+from bench.forms import slower_choices
 from bench.load import LoadError
 from bench.reference import MissingToolError, require
 from bench.registration import RegistrationError
@@ -104,6 +106,21 @@ def shapes(
         result = _shapes(case, databases.url("limit"), seconds, rounds)
         for shape in result.rounds:
             print(f"{shape:<24} {result.median(shape):>10,.0f} {case.unit}")
+
+
+@app.command()
+def forms(seconds: Seconds = 1, rounds: Rounds = 3, database: Postgres = _LOCAL) -> None:
+    """Measure the forms in which Acta can write a limit per parent, and whether it chooses the faster one."""
+    databases = Databases(database)
+    databases.prepare("limit", ())
+    found = measure_forms(databases.url("limit"), seconds, rounds)
+    for one in found:
+        rates = "  ".join(f"{name} {rate:>9,.1f}" for name, rate in one.rates.items())
+        print(f"{one.title:<50} reads/s: {rates}  chosen: {one.chosen}")
+    wrong = slower_choices(found)
+    print(f"slower choices: {', '.join(wrong) or 'none'}")
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _shapes(case: Case, database: str, seconds: float, rounds: int) -> Result:

@@ -51,9 +51,11 @@ class Column:
     expression's text.
 
     ``unique`` tells of a constraint on this column alone (the primary key included), ``indexed`` of a
-    non-unique index on it alone. ``primary_key`` is True for every column of the key, composite ones too.
-    ``auto_increment`` tells of a primary key column that owns a sequence; ``sequence`` is the quoted,
-    qualified name of the sequence a column owns. ``labels`` are the values of an enum, also under a domain.
+    non-unique index on it alone, ``leading`` of any index by which rows of one value of it are found at once
+    (so it may be the first of several columns). ``primary_key`` is True for every column of the key,
+    composite ones too. ``auto_increment`` tells of a primary key column that owns a sequence; ``sequence`` is
+    the quoted, qualified name of the sequence a column owns. ``labels`` are the values of an enum, also under
+    a domain.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Column:
     nullable: bool = True
     unique: bool = False
     indexed: bool = False
+    leading: bool = False
     primary_key: bool = False
     auto_increment: bool = False
     sequence: str | None = None

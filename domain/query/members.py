@@ -32,7 +32,7 @@ from domain.query.plan import (
 from domain.query.query import AnyRelated, Functions, Member, Members, Named, Plain, Related
 from domain.query.scope import Path, Scope
 from domain.query.search import search_predicate
-from domain.query.select import EACH_LIMIT, default_sort, window
+from domain.query.select import default_sort, stops_early, window
 from domain.query.visibility import mask, masked, row_rule
 
 
@@ -154,7 +154,7 @@ class MemberLevels:
             limit,
             offset,
             level,
-            each=0 < limit <= EACH_LIMIT and parameters.limit is not None,
+            each=stops_early(child, side.relation, parameters.limit),
             nulls_last=shown_first and sort[0].descending,
             shown=mask(scope, collection, row, member.field, names),
         )

@@ -75,6 +75,7 @@ class _Facts:
     types: Mapping[tuple[int, int], _Type]
     unique: frozenset[tuple[int, int]]
     indexed: frozenset[tuple[int, int]]
+    leading: frozenset[tuple[int, int]]
     sequences: Mapping[tuple[int, int], str]
     comments: Mapping[tuple[int, int], str]
 
@@ -113,6 +114,7 @@ async def _read_facts(connection: Connection, oids: list[int]) -> _Facts:
         types=types,
         unique=frozenset((oid, number) for oid, number in await rows("sole_keys")),
         indexed=frozenset((oid, number) for oid, number in await rows("sole_indexes")),
+        leading=frozenset((oid, number) for oid, number in await rows("leading_indexes")),
         sequences={(oid, number): name for oid, number, name in await rows("sequences")},
         comments={(oid, number): text for oid, number, text in await rows("comments")},
     )
@@ -170,6 +172,7 @@ def _column(row: tuple[Any, ...], facts: _Facts, primary: bool, foreign: Foreign
         nullable=not (required or kind.required),
         unique=place in facts.unique,
         indexed=place in facts.indexed,
+        leading=place in facts.leading,
         primary_key=primary,
         auto_increment=primary and sequence is not None,
         sequence=sequence,

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +260,17 @@ async def test_the_next_page_begins_at_the_cursor(database: Database) -> None:
     scan = next(node for node in plan if "Relation Name" in node)
     assert scan["Index Name"] == "articles_published_idx"
     assert "published" in scan["Index Cond"]
+
+
+def test_without_an_index_all_parents_are_read_at_once() -> None:
+    """Reading each parent's rows by themselves would scan the whole table for each of them."""
+    model = press().model()
+    comments = model.collections["comments"]
+    column = comments.columns["article"]
+    field = replace(comments.fields["article"], column=replace(column, leading=False))
+    bare = replace(comments, fields={**comments.fields, "article": field})
+    without = replace(model, collections={**model.collections, "comments": bare})
+    query = parse_query(parse_text(SHAPES["each"][0].partition("?")[2]), LIMITS)
+    for given, at_once in ((model, False), (without, True)):
+        plan = plan_list(given, ADMINISTRATOR, Caller(), "articles", query, LIMITS)
+        assert (b"PARTITION BY" in compile_plan(plan, 1).text) is at_once

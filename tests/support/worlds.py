@@ -82,7 +82,7 @@ class World:
             found = column_type(kind)
             assert found is not None
             base = _BASE.get(found.name, found.name)
-        column = Column(name, base, base, base, nullable=not key, primary_key=key)
+        column = Column(name, base, base, base, nullable=not key, leading=True, primary_key=key)
         return Field(collection, name, kind, column, special, meta={})
 
     def m2o(

@@ -12,7 +12,7 @@ from projections.system.definitions.reading import DefinitionError, _fields
 from projections.tables.introspect import load_model
 
 # What a view's catalog entry, or a sequence's default, tells otherwise than a definition.
-OWN_OF_CATALOG = {"default", "sequence"}
+OWN_OF_CATALOG = {"leading", "default", "sequence"}
 
 
 @pytest.fixture

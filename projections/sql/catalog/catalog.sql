@@ -93,6 +93,14 @@ WHERE k.conrelid = ANY (%(oids)s::bigint[]::oid[]) AND k.contype IN ('p', 'u') A
 SELECT i.indrelid::bigint, i.indkey[0]::int FROM pg_catalog.pg_index AS i
 WHERE i.indrelid = ANY (%(oids)s::bigint[]::oid[]) AND NOT i.indisunique AND i.indnatts = 1 AND i.indkey[0] > 0 AND i.indisvalid;
 
+-- name: leading_indexes
+-- Columns by which an index of all rows is ordered first.
+SELECT DISTINCT i.indrelid::bigint, i.indkey[0]::int
+FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_am AS a ON a.oid = c.relam AND a.amname = 'btree'
+WHERE i.indrelid = ANY (%(oids)s::bigint[]::oid[]) AND i.indkey[0] > 0 AND i.indisvalid AND i.indpred IS NULL;
+
 -- name: sequences
 -- Columns that own a sequence (serial, identity), with its quoted and qualified name.
 SELECT d.refobjid::bigint, d.refobjsubid::int, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname)

@@ -147,6 +147,7 @@ def _column(definition: CollectionDefinition, entry: FieldDefinition) -> Column:
         nullable=not entry.required,
         unique=entry.unique or entry.key,
         indexed=entry.indexed,
+        leading=entry.unique or entry.key or entry.indexed,
         primary_key=entry.key,
         auto_increment=entry.auto,
         foreign_key=_foreign_key(definition, entry),
