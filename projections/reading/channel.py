@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from weakref import WeakKeyDictionary
 
@@ -23,6 +23,7 @@ from projections.reading.statement import Bound, Statement
 
 MAX_PREPARED = 250
 DRAIN_SECONDS = 5.0
+BLOCK = 64 * 1024
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 _Key = tuple[int, bytes]
@@ -71,6 +72,57 @@ async def fetch_rows(
     result = await _run(connection, (version, text), parameters, seconds)
     value, columns = result.get_value, range(result.nfields)
     return [[value(row, column) for column in columns] for row in range(result.ntuples)]
+
+
+async def copy_out(connection: Connection, command: bytes, seconds: float) -> AsyncIterator[bytes]:
+    """The rows of a ``COPY ... TO STDOUT``, as they are sent, in blocks.
+
+    libpq gives them row by row; waiting for each of a million by itself would cost ten times what they are
+    worth. The connection is closed when it isn't read to the end.
+
+    Raises:
+        ServiceUnavailable: when PostgreSQL sends nothing for ``seconds``.
+        psycopg.Error: what PostgreSQL refuses.
+    """
+    pgconn = connection.pgconn
+    pgconn.send_query(command)
+    finished = False
+    try:
+        await _in_time(pgconn, seconds)
+        _good(pgconn.get_result(), ExecStatus.COPY_OUT)
+        block, size = [], 0
+        while not finished:
+            length, row = pgconn.get_copy_data(1)
+            if length > 0:
+                block.append(bytes(row))
+                size += length
+            finished = length < 0
+            if block and (finished or size >= BLOCK):
+                yield b"".join(block)
+                block, size = [], 0
+            if length == 0:
+                await _in_time(pgconn, seconds, anything=True)
+        while (result := pgconn.get_result()) is not None:
+            _good(result, ExecStatus.COMMAND_OK)
+    finally:
+        if not finished:
+            with suppress(driver.Error):
+                await connection.cancel_safe(timeout=DRAIN_SECONDS)
+            await connection.close()
+
+
+def _good(result: PGresult | None, wanted: ExecStatus) -> None:
+    if result is None:
+        raise driver.OperationalError("the server has sent no answer")
+    if result.status != wanted:
+        raise driver.error_from_result(result, encoding="utf-8")
+
+
+async def _in_time(pgconn: PGconn, seconds: float, *, anything: bool = False) -> None:
+    try:
+        await _until(pgconn, seconds, anything=anything)
+    except TimeoutError:
+        raise too_long(seconds) from None
 
 
 async def _run(connection: Connection, key: _Key, parameters: Sequence[Bound], seconds: float) -> PGresult:
@@ -155,8 +207,8 @@ def too_long(seconds: float) -> ServiceUnavailable:
     return ServiceUnavailable("database", f"the query took longer than {seconds:g} seconds")
 
 
-async def _until(pgconn: PGconn, seconds: float) -> None:
-    """Send what waits to be sent, then wait until the whole answer is there."""
+async def _until(pgconn: PGconn, seconds: float, *, anything: bool = False) -> None:
+    """Send what waits to be sent, then wait until the whole answer is there, or just anything more of it."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
     descriptor = pgconn.socket
@@ -166,7 +218,7 @@ async def _until(pgconn: PGconn, seconds: float) -> None:
             return
         try:
             pgconn.consume_input()
-            if not pgconn.is_busy():
+            if anything or not pgconn.is_busy():
                 done.set_result(None)
         except driver.Error as error:
             done.set_exception(error)

@@ -6,11 +6,8 @@ Both read through one statement in one transaction. `stream` declares a cursor a
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from psycopg import sql
 
@@ -18,7 +15,7 @@ from domain.access.caller import Caller
 from domain.query.operands import Operand
 from domain.query.plan import Level, Masked, ReadPlan, Ref, Scalar
 from projections.database import Database
-from projections.reading.channel import fetch, too_long
+from projections.reading.channel import copy_out, fetch
 from projections.reading.compiler import compile_rows
 from projections.reading.compose import Piece, listed, name, word
 from projections.reading.expressions import Expressions
@@ -26,7 +23,6 @@ from projections.reading.formats import in_form
 from projections.reading.statement import Statement, bound
 
 BATCH = 2000
-_Awaited = TypeVar("_Awaited")
 _CURSOR = b"acta_export"
 # What COPY writes without quotes, as JSON would; everything else is a text.
 _BARE = frozenset({"smallint", "integer", "real", "double precision", "boolean"})
@@ -108,24 +104,9 @@ async def copy_csv(
     force = word(", FORCE_QUOTE (", listed(texts), ")") if texts else word()
     rows = compile_rows(plan, members, expressions)
     command = sql.Composed([word("COPY (", rows, ") TO STDOUT (FORMAT csv", force, ")")])
-    async with (
-        database.connection() as connection,
-        connection.cursor() as cursor,
-        AsyncExitStack() as stack,
-    ):
-        # PostgreSQL says nothing at all before its first full buffer.
-        copy = await _in_time(stack.enter_async_context(cursor.copy(command)), seconds)
-        blocks = aiter(copy)
-        while (block := await _in_time(anext(blocks, None), seconds)) is not None:
-            yield bytes(block)
-
-
-async def _in_time(awaited: Awaitable[_Awaited], seconds: float) -> _Awaited:
-    try:
-        async with asyncio.timeout(seconds or None):
-            return await awaited
-    except TimeoutError:
-        raise too_long(seconds) from None
+    async with database.connection() as connection:
+        async for block in copy_out(connection, command.as_bytes(connection), seconds):
+            yield block
 
 
 def _bare(scalar: Scalar) -> bool:

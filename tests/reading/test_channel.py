@@ -109,3 +109,44 @@ async def test_inside_a_transaction(connection: Connection) -> None:
     async with connection.transaction():
         await connection.execute("CREATE TEMPORARY TABLE seen ON COMMIT DROP AS SELECT 5 AS n")
         assert await channel.fetch(connection, asking("SELECT n FROM seen"), (), 5) == [b"5"]
+
+
+async def test_copying_out(connection: Connection) -> None:
+    command = b"COPY (SELECT n FROM generate_series(1, 50000) n) TO STDOUT"
+    blocks = [block async for block in channel.copy_out(connection, command, 5)]
+    assert b"".join(blocks).split() == [str(number).encode() for number in range(1, 50001)]
+    assert len(blocks) < 20
+    assert [
+        block async for block in channel.copy_out(connection, b"COPY (SELECT 1 WHERE false) TO STDOUT", 5)
+    ] == []
+    assert await channel.fetch(connection, asking("SELECT 1"), (), 5) == [b"1"]
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT nothing", "SELECT 1 / (50000 - n) FROM generate_series(1, 60000) n"]
+)
+async def test_copying_out_what_is_refused(connection: Connection, query: str) -> None:
+    with pytest.raises(psycopg.Error, match=r"nothing|zero"):
+        async for _ in channel.copy_out(connection, f"COPY ({query}) TO STDOUT".encode(), 5):
+            pass
+
+
+async def test_copying_out_ends_when_nobody_reads_on(connection: Connection, postgres_url: str) -> None:
+    rows = channel.copy_out(connection, b"COPY (SELECT n FROM generate_series(1, 10000000) n) TO STDOUT", 5)
+    assert await anext(rows)
+    await rows.aclose()  # type: ignore[attr-defined]
+    assert connection.closed
+    slow = await psycopg.AsyncConnection.connect(postgres_url, autocommit=True)
+    with pytest.raises(ServiceUnavailable, match="took longer"):
+        async for _ in channel.copy_out(slow, b"COPY (SELECT pg_sleep(32)) TO STDOUT", 0.2):
+            pass
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as other:
+        running = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE state = 'active' AND query LIKE '%sleep(32)%TO STDOUT'"
+        )
+        for _ in range(50):
+            if await (await other.execute(running)).fetchone() == (0,):
+                return
+            await asyncio.sleep(0.1)
+    raise AssertionError("the statement goes on")
