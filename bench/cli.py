@@ -1,6 +1,7 @@
 """The command line: `run` measures, `shapes` chooses among ways to write a limit's SQL, `forms` among Acta's,
 `takeover` makes a test's database."""
 
+import asyncio
 import shlex
 import sys
 import tempfile
@@ -91,6 +92,29 @@ def takeover(work: Annotated[Path, typer.Option(help="Where the reference and lo
     """Let the reference make the database that the tests take over (`tests/data/directus-11.*`)."""
     work.mkdir(parents=True, exist_ok=True)
     record(work)
+
+
+@app.command("time")
+def time_(
+    events: Annotated[int, typer.Option(help="Events in the log.")] = 1_000_000,
+    items: Annotated[int, typer.Option(help="Items they are of.")] = 100_000,
+) -> None:
+    """Measure restores, reads as of a moment, verification and the size of the log."""
+    from bench import time
+
+    asyncio.run(time.volume(events, items, print))
+
+
+@app.command()
+def life(
+    changes: Annotated[int, typer.Option(help="Random changes of items and schema.")] = 10_000,
+    moments: Annotated[int, typer.Option(help="Remembered moments.")] = 50,
+    seed: Annotated[int, typer.Option(help="The same seed, the same life.")] = 1,
+) -> None:
+    """Let Chinook live at random and restore each remembered moment, row for row."""
+    from bench import time
+
+    asyncio.run(time.life(changes, moments, seed, print))
 
 
 @app.command()
