@@ -23,7 +23,7 @@ from domain.settings_access import (
 from domain.settings_files import AssetsSettings, FilesSettings
 from domain.settings_providers import ProviderSettings, parse_providers
 from domain.settings_streams import KafkaSettings, MetricsSettings
-from domain.settings_types import UNITS, Group, Limit, Names, SettingsError, Size
+from domain.settings_types import UNITS, Duration, Group, Limit, Names, SettingsError, Size
 
 __all__ = [
     "AuthSettings",
@@ -89,6 +89,8 @@ class HistorySettings(Group):
 
     collections: Names = Field((), alias="HISTORY_COLLECTIONS")
     fold_limit: int = Field(20_000, alias="HISTORY_FOLD_LIMIT", ge=0)
+    activity_retention: Duration | None = Field(None, alias="ACTIVITY_RETENTION")
+    revisions_retention: Duration | None = Field(None, alias="REVISIONS_RETENTION")
     external: bool = Field(False, alias="EXTERNAL_CHANGES")
     external_limit: Size = Field(UNITS["gb"], alias="EXTERNAL_CHANGES_LIMIT")
 

@@ -6,6 +6,7 @@ from domain.settings import Settings
 from projections.database import Database
 from projections.prepare import prepare
 from projections.system.bootstrap import bootstrap
+from projections.system.retention import set_retention
 from projections.tables.adopt import adopt, pending, summary
 from projections.tables.introspect import load_model
 
@@ -19,6 +20,9 @@ async def boot(settings: Settings) -> None:
         await prepare(database)
         made = await bootstrap(database, settings)
         await _adopt(database, settings)
+        kept = settings.history
+        keep = {"activity": kept.activity_retention, "revisions": kept.revisions_retention}
+        await set_retention(database, keep)
     if made is not None:
         say(f"administrator: {made.email}")
         for name, secret in (("password", made.password), ("token", made.token)):

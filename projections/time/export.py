@@ -44,6 +44,8 @@ async def export_log(database: Database, path: Path, schemas: Sequence[str], pro
             _line(file, {"log": FORMAT})
             after = -1
         async with database.connection() as connection:
+            if after < 0:
+                await _past(connection, file)
             end = await _seals(connection, file, after, progress)
             for (text,) in await (await connection.execute(SQL["adoptions"])).fetchall():
                 file.write(text.encode() + b"\n")
@@ -63,6 +65,11 @@ async def export_log(database: Database, path: Path, schemas: Sequence[str], pro
                 },
             )
     return end
+
+
+async def _past(connection: Connection, file: BinaryIO) -> None:
+    for (text,) in await (await connection.execute(SQL["past"])).fetchall():
+        file.write(text.encode() + b"\n")
 
 
 async def _seals(connection: Connection, file: BinaryIO, after: int, progress: Progress) -> int:

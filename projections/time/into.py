@@ -137,8 +137,9 @@ class IntoDatabase:
             row = await (await target.execute(SQL["last_event"])).fetchone()
             after = row[0] if row else 0
             while after < self._cut.upto:
-                self._progress(after, self._cut.upto, "log")
-                end = min(after + EVENTS_AT_ONCE, self._cut.upto)
+                self._progress(max(after, 0), self._cut.upto, "log")
+                # What happened before Acta stands below every position, and comes in one piece.
+                end = 0 if after < 0 else min(after + EVENTS_AT_ONCE, self._cut.upto)
                 values = {"after": after, "end": end, "later": self._cut.later}
                 async with target.transaction():
                     await copy(source, target, "export_events", "import_events", values)

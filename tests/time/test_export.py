@@ -36,6 +36,10 @@ async def test_a_project_is_built_again_from_its_log_alone(
         "data": {"a": None, "b": [1]},
     }
     await project.create("prices", {"id": 1, **price})
+    await project.sql(
+        "insert into acta.events (seq, topic, collection, item, meta) overriding system value"
+        " values (-5, 'past.activity', 'books', '1', '{\"action\": \"create\"}')"
+    )
     first = await export_log(project.database, path, ["public"], quiet)
     await later_changes(project)
     await project.now()
@@ -54,6 +58,7 @@ async def test_a_project_is_built_again_from_its_log_alone(
         after = await built.everything()
         assert sorted(map(str, after.pop("authors"))) == sorted(map(str, before.pop("authors")))
         assert after == before
+        assert await built.sql("select count(*) from acta.events where seq < 0") == [(1,)]
 
 
 async def test_an_export_that_was_cut_off_is_continued(project: Project, tmp_path: Path) -> None:

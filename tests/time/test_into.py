@@ -69,6 +69,10 @@ async def test_a_database_is_what_it_was(project: Project, target_url: str) -> N
     await project.service.create_field(
         Command.internal(), "books", {"field": "pages", "type": "integer", "schema": {"default_value": 7}}
     )
+    await project.sql(
+        "insert into acta.events (seq, topic, collection, item, meta) overriding system value"
+        " values (-5, 'past.activity', 'books', '1', '{\"action\": \"create\"}')"
+    )
     then, before = await project.now(), await project.everything()
     await later_changes(project)
     root = (await verify(project.database)).root
@@ -91,6 +95,7 @@ async def test_a_database_is_what_it_was(project: Project, target_url: str) -> N
         assert "books" in model.collections
         assert await restored.sql("insert into books (title) values ('x') returning id") == [(10,)]
         assert await restored.sql("select one from names") == [(1,)]
+        assert await restored.sql("select count(*) from acta.events where seq < 0") == [(1,)]
 
 
 async def one(database: Database, statement: Any, *values: Any) -> Any:

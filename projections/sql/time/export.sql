@@ -3,6 +3,10 @@
 select id, last_position, jsonb_build_object('seal', to_jsonb(seal))::text from acta.seals as seal
 where id > %(after)s order by id limit %(limit)s;
 
+-- name: past
+-- What a database brought along from before Acta, below every position.
+select jsonb_build_object('event', to_jsonb(event))::text from acta.events as event where seq < 0 order by seq;
+
 -- name: events
 -- The events of some seals, by seal, in the order of their positions.
 select seal.id, jsonb_build_object('event', to_jsonb(event))::text

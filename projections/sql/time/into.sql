@@ -126,7 +126,7 @@ truncate acta.events, acta.seals, acta.snapshots, acta.requests, acta.cursors ca
 
 -- name: last_event
 -- How far the log has been copied.
-select coalesce(max(seq), 0) from acta.events;
+select coalesce(max(seq), -9223372036854775807) from acta.events;
 
 -- name: export_events
 -- A part of the log, to be copied.
