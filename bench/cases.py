@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, urlencode
 
+from bench.client import ADMIN_TOKEN
+from bench.policies import LIMITED_TOKEN
+
 
 class Driver(StrEnum):
     """How the load of a case is made."""
@@ -54,6 +57,7 @@ class Case:
     may_be_missing: bool = False
     only_on_demand: bool = False
     extra_tables: str = ""
+    token: str = ADMIN_TOKEN
 
     @property
     def writes(self) -> bool:
@@ -133,6 +137,15 @@ CASES: tuple[Case, ...] = (
         limit="nested",
         goal_reference=8,
         goal_limit=0.70,
+    ),
+    Case(
+        "nested_limited",
+        "the same with 10 policies of 20 rules",
+        _path("articles", {"fields": _NESTED, **_PUBLISHED}),
+        variables=_MOMENT,
+        limit="nested",
+        goal_reference=8,
+        token=LIMITED_TOKEN,
     ),
     Case(
         "graphql_nested",

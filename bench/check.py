@@ -31,7 +31,9 @@ def check(case: Case, servers: list[Server], limit_database: str | None) -> None
 
 def ask(case: Case, server: Server, values: dict[str, str]) -> Answer:
     """Put the case's request with these variables."""
-    answer = call(server.url + _fill(case.path, values), case.method, _fill(case.body, values) or None)
+    answer = call(
+        server.url + _fill(case.path, values), case.method, _fill(case.body, values) or None, token=case.token
+    )
     if case.may_be_missing and answer.status in _NOT_THERE:
         raise NotThereError(f"{server.side} answers {answer.status}")
     if not answer.ok:

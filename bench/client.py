@@ -28,12 +28,16 @@ class Answer:
 
 
 def call(
-    url: str, method: str = "GET", body: str | bytes | None = None, kind: str = "application/json"
+    url: str,
+    method: str = "GET",
+    body: str | bytes | None = None,
+    kind: str = "application/json",
+    token: str = ADMIN_TOKEN,
 ) -> Answer:
-    """Put one request as the administrator."""
+    """Put one request, as the administrator unless told otherwise."""
     data = body.encode() if isinstance(body, str) else body
     request = urllib.request.Request(url, method=method, data=data)
-    request.add_header("Authorization", f"Bearer {ADMIN_TOKEN}")
+    request.add_header("Authorization", f"Bearer {token}")
     if data is not None:
         request.add_header("Content-Type", kind)
     try:

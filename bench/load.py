@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.cases import Case, Driver
-from bench.client import ADMIN_TOKEN, call
+from bench.client import call
 
 CONNECTIONS = 16
 _BATCH_CONNECTIONS = 2
@@ -28,7 +28,7 @@ def rate(case: Case, url: str, seconds: float, folder: Path) -> float:
             return _batches(case, url, seconds)
         case Driver.DOWNLOAD:
             began = time.perf_counter()
-            answer = call(url + case.path)
+            answer = call(url + case.path, token=case.token)
             if not answer.ok:
                 raise LoadError(f"{case.name}: status {answer.status}")
             return case.scale / (time.perf_counter() - began)
@@ -50,7 +50,7 @@ def _wrk(case: Case, url: str, seconds: float, folder: Path) -> float:
         "-s",
         str(_SCRIPT),
     ]
-    headers = ["-H", f"Authorization: Bearer {ADMIN_TOKEN}", "-H", "Content-Type: application/json"]
+    headers = ["-H", f"Authorization: Bearer {case.token}", "-H", "Content-Type: application/json"]
     command = ["wrk", *options, *headers, url, "--", case.method, case.path, body, *variables]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     numbers = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("summary ")]
@@ -81,7 +81,7 @@ def _batches(case: Case, url: str, seconds: float) -> float:
 
 def _send_until(case: Case, url: str, end: float) -> int:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=600)
-    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {case.token}", "Content-Type": "application/json"}
     count = 0
     while count == 0 or time.perf_counter() < end:
         connection.request(case.method, case.path, case.body, headers)

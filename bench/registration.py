@@ -3,6 +3,7 @@
 import json
 
 from bench.client import call
+from bench.policies import give
 
 _COLLECTIONS = ("authors", "articles", "comments", "tags", "article_tags")
 _ALIASES = (("articles", "comments", "o2m"), ("articles", "tags", "m2m"), ("authors", "articles", "o2m"))
@@ -20,9 +21,14 @@ class RegistrationError(Exception):
 
 
 def register(url: str, extra_tables: tuple[str, ...]) -> None:
-    """Register collections, alias fields and relations; nothing happens when they are known already."""
-    if call(f"{url}/fields/articles/comments").ok:
-        return
+    """Register collections, alias fields, relations and a limited caller, unless they are known."""
+    if not call(f"{url}/fields/articles/comments").ok:
+        _register_model(url, extra_tables)
+    if refused := give(url):
+        raise RegistrationError(f"policies: {refused}")
+
+
+def _register_model(url: str, extra_tables: tuple[str, ...]) -> None:
     for collection in (*_COLLECTIONS, *extra_tables):
         _send(url, "PATCH", f"/collections/{collection}", {"meta": {"hidden": False}})
     for collection, field, *_ in _RELATIONS:

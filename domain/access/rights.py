@@ -41,7 +41,7 @@ class Rights:
     key: str
     admin: bool = False
     rules: Mapping[tuple[str, Action], tuple[Rule, ...]] = field(default_factory=dict)
-    memory: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, collection: str, action: Action) -> tuple[Rule, ...]:
         """The alternatives that permit an action on a collection; empty means denied (unless ``admin``)."""

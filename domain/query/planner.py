@@ -26,8 +26,10 @@ from domain.query.members import MemberLevels, field_names
 from domain.query.operands import KeyPart, Value, Values
 from domain.query.ordering import Ordering
 from domain.query.plan import (
+    Both,
     Compare,
     Counting,
+    Either,
     Level,
     Page,
     Predicate,
@@ -216,6 +218,15 @@ def _groups(
     limit, offset = window(scope, query.root)
     page = Page(row, where, tuple(ordering.joins.values()), multiplied, order, limit, offset)
     return ReadPlan(collection.name, page, groups, single, _meta(scope, collection, query, keys))
+
+
+def _limited(rule: Predicate | None, matching: Predicate | None) -> Predicate | None:
+    """Both; a rule that what is asked for keeps to by itself adds nothing."""
+    given = set(matching.members if isinstance(matching, Both) else (matching,))
+    for member in rule.members if isinstance(rule, Either) else (rule,):
+        if given.issuperset(member.members if isinstance(member, Both) else (member,)):
+            return matching
+    return both(rule, matching)
 
 
 def _names(wanted: dict[str, Wanted]) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from collections.abc import Collection as Names
 from dataclasses import replace
 
 from domain.model import Collection, Field
-from domain.query.plan import Expression, Masked, Predicate, Row, both, either
+from domain.query.alternatives import united
+from domain.query.plan import Expression, Masked, Predicate, Row, Truth, both
 from domain.query.scope import Hop, Path, ReadRule, Scope
 
 
@@ -73,7 +74,10 @@ def step_to(
 def _any(scope: Scope, rules: tuple[ReadRule, ...], collection: Collection, row: Row) -> Predicate | None:
     from domain.query.conditions import compile_filter
 
-    if any(rule.filter is None for rule in rules):
-        return None
-    trusted = scope.trusted()
-    return either(*(compile_filter(trusted, rule.filter, collection, row) for rule in rules))
+    if not rules:
+        return Truth(False)
+    memory = scope.rights.memory
+    place = (collection.name, *map(id, rules))
+    if place not in memory:
+        memory[place] = united([rule.filter for rule in rules])
+    return compile_filter(scope.trusted(), memory[place], collection, row)

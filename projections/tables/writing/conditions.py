@@ -11,11 +11,12 @@ from psycopg import abc, sql
 from domain.access.command import Command
 from domain.access.rights import Rule
 from domain.items.shape import Shape
+from domain.query.alternatives import united
 from domain.query.conditions import compile_filter
 from domain.query.filters import Filter, parse_filter
 from domain.query.limits import QueryLimits
 from domain.query.operands import Operand
-from domain.query.plan import Truth, both, either
+from domain.query.plan import Predicate, Row, Truth, both
 from domain.query.scope import Scope
 from projections.reading.compose import Piece
 from projections.reading.expressions import Expressions
@@ -79,10 +80,7 @@ def condition_of(shape: Shape, command: Command, groups: Sequence[Sequence[Rule]
     scope = Scope(shape.model, command.rights, command.caller, QueryLimits()).trusted()
     # The first row of a plan has the alias t0, as has the table in our statements.
     row = scope.row(shape.collection)
-    needed = [
-        either(*(compile_filter(scope, _parsed(rule), shape.collection, row) for rule in group))
-        for group in groups
-    ]
+    needed = [_any(scope, group, shape, row) for group in groups]
     predicate = both(*needed)
     if predicate is None or predicate == Truth(True):
         return None
@@ -97,6 +95,12 @@ def bound_values(operands: Sequence[Operand], command: Command) -> tuple[str | N
     now = datetime.now(UTC)
     values = [bound(operand, command.caller, now) for operand in operands]
     return tuple(None if value is None else value.decode() for value in values)
+
+
+def _any(scope: Scope, group: Sequence[Rule], shape: Shape, row: Row) -> Predicate | None:
+    if not group:
+        return Truth(False)
+    return compile_filter(scope, united([_parsed(rule) for rule in group]), shape.collection, row)
 
 
 def _parsed(rule: Rule) -> Filter:
