@@ -115,7 +115,9 @@ class Conditions:
         place, _ = self._place(path[:-1])
         hop, visible = step_to(self.scope, place.collection, place.row, path[-1], self.base + path[:-1])
         inner = replace(self, places={**self.places, path: Place(hop.collection, hop.row, hop.many)})
-        found = Exists(hop.row, hop.link, both(visible, inner.compile(filter)), plain=True)
+        # What a rule asks of related rows multiplies nothing.
+        plain = not self.scope.stored
+        found = Exists(hop.row, hop.link, both(visible, inner.compile(filter)), plain=plain)
         without = _without(filter, path, len(path) - hop.many)
         if without == NOTHING:
             return found
