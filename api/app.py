@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
-from api import keys
+from api import flows, keys
 from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
 from api.auth.wiring import wire
@@ -50,9 +50,14 @@ from api.rest import (
     utils,
 )
 from domain.query.limits import QueryLimits
-from domain.settings import QuerySettings, Settings
+from domain.settings import Settings
 from projections.database import Database
+from projections.flows.runner import Flows
+from projections.flows.services import FlowServices
+from projections.flows.store import FlowStore
 from projections.log.contexts import Contexts
+from projections.outward.http import HttpClient
+from projections.outward.world import World
 from projections.reading.past import PastReader
 from projections.reading.reader import Reader
 from projections.schema.service import SchemaService
@@ -73,6 +78,7 @@ from services.storage.locations import Locations
 # Routes with fixed names below a path come before those with a key in the same place.
 ROOMS = (
     me,
+    flows,
     shares,
     tfa,
     account_routes,
@@ -123,19 +129,6 @@ def create_app(settings: Settings) -> web.Application:
     return app
 
 
-def query_limits(settings: QuerySettings, timeout_ms: int) -> QueryLimits:
-    """The limits of queries as the planner and reader take them."""
-    return QueryLimits(
-        default=settings.limit_default,
-        maximum=settings.limit_max or -1,
-        depth=settings.max_relational_depth,
-        json_depth=settings.max_json_depth,
-        brackets=settings.max_parse_depth,
-        elements=settings.array_limit,
-        timeout=timeout_ms / 1000,
-    )
-
-
 async def _services(app: web.Application) -> AsyncIterator[None]:
     settings = app[keys.SETTINGS]
     where = settings.database
@@ -151,6 +144,7 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
         watched = (
             models.watch,
             app[keys.AUTHENTICATOR].rights.watch,
+            app[keys.FLOWS].store.watch,
             app[keys.IDEMPOTENCY].tidy,
             app[keys.LIBRARY].objects.beat,
         )
@@ -159,10 +153,12 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
             yield
         finally:
             await images.close()
-            await app[keys.POST].close()
-            for task in watches:
+            ending = [*watches, *app[keys.BACKGROUND]]
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
+            await app[keys.POST].close()
+            await app[keys.WORLD].close()
     finally:
         await database.close()
 
@@ -177,8 +173,19 @@ def _wire_files(app: web.Application, settings: Settings, database: Database) ->
     return images
 
 
+class _Letters:
+    """Letters of flows, through the post of whoever signs people in."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._app = app
+
+    def letter(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> None:
+        """Send one."""
+        self._app[keys.POST].letter(to, subject, template, variables)
+
+
 def _wire(app: web.Application, settings: Settings, database: Database, models: ModelStore) -> None:
-    reader = Reader(database, query_limits(settings.query, settings.database.statement_timeout))
+    reader = Reader(database, QueryLimits.of(settings.query, settings.database.statement_timeout))
     writer = ItemWriter(database, reader, settings)
     rights = RightsStore(database, reader)
     # A collection that goes takes its permissions along.
@@ -192,7 +199,11 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.CONTENT_VERSIONS] = ContentVersions(database, reader, writer)
     app[keys.IDEMPOTENCY] = idempotency = IdempotencyKeys(database)
     app[keys.PAST] = past = PastReader(database, reader, settings.history.fold_limit)
-    app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency, past)
+    world = app[keys.WORLD] = World(HttpClient(settings.files.import_deny), _Letters(app))
+    services = FlowServices(database, models, reader, writer, rights, contexts, world, settings.flows)
+    flow_runner = app[keys.FLOWS] = Flows(services, FlowStore(database))
+    app[keys.BACKGROUND] = set()
+    app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency, past, flow_runner)
     schemas = Schemas(resolvers())
     models.on_change(schemas.warm)
     app[keys.GRAPHQL] = Engine(

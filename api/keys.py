@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from domain.access.sealed import Seal
     from mail.post import Post
     from projections.database import Database
+    from projections.flows.runner import Flows
     from projections.log.contexts import Contexts
+    from projections.outward.world import World
     from projections.reading.past import PastReader
     from projections.reading.reader import Reader
     from projections.schema.service import SchemaService
@@ -79,6 +82,9 @@ CONTENT_VERSIONS: web.AppKey[ContentVersions] = web.AppKey("content_versions")
 GRAPHQL: web.AppKey[Engine] = web.AppKey("graphql")
 LIBRARY: web.AppKey[Library] = web.AppKey("library")
 VARIANTS: web.AppKey[Variants] = web.AppKey("variants")
+FLOWS: web.AppKey[Flows] = web.AppKey("flows")
+WORLD: web.AppKey[World] = web.AppKey("world")
+BACKGROUND: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("background tasks")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")
 LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")

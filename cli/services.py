@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from api.app import query_limits
 from domain.access.caller import SYSTEM
 from domain.access.command import Command
 from domain.access.rights import ADMINISTRATOR
+from domain.query.limits import QueryLimits
 from domain.settings import Settings
 from projections.database import Database
 from projections.prepare import prepare
@@ -47,5 +47,5 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
     async with await Database.open(where.url.get_secret_value(), application="acta command") as database:
         await prepare(database)
         models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
-        reader = Reader(database, query_limits(settings.query, where.statement_timeout))
+        reader = Reader(database, QueryLimits.of(settings.query, where.statement_timeout))
         yield Services(models, reader, ItemWriter(database, reader, settings))

@@ -137,6 +137,14 @@ class RealtimeSettings(Group):
     heartbeat_period: float = Field(30, alias="WEBSOCKETS_HEARTBEAT_PERIOD", gt=0)
 
 
+class FlowSettings(Group):
+    """What flows may do; times in milliseconds, memory in megabytes."""
+
+    environment: Names = Field((), alias="FLOWS_ENV_ALLOW_LIST")
+    script_timeout: int = Field(10_000, alias="FLOWS_RUN_SCRIPT_TIMEOUT", ge=1)
+    script_memory: int = Field(32, alias="FLOWS_RUN_SCRIPT_MAX_MEMORY", ge=8)
+
+
 class LocalStorage(Group):
     """Files in a directory of this machine."""
 
@@ -187,6 +195,7 @@ class Settings(Group):
     log: LogSettings = LogSettings()
     realtime: RealtimeSettings = RealtimeSettings()
     metrics: MetricsSettings = MetricsSettings()
+    flows: FlowSettings = FlowSettings()
     kafka: KafkaSettings = KafkaSettings()
     files: FilesSettings = FilesSettings()
     assets: AssetsSettings = AssetsSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from projections.access.counters import prepare as prepare_access
 from projections.database import Database
 from projections.files.prepare import prepare as prepare_files
+from projections.flows.prepare import prepare as prepare_flows
 from projections.log.prepare import prepare as prepare_log
 from projections.schema.prepare import prepare as prepare_schema
 from projections.system.prepare import prepare as prepare_system
@@ -21,3 +22,4 @@ async def prepare(database: Database) -> None:
     await prepare_time(database)
     await prepare_access(database)
     await prepare_files(database)
+    await prepare_flows(database)

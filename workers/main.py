@@ -9,9 +9,12 @@ import asyncio
 
 from domain.settings import Settings
 from projections.database import Database
-from projections.log.prepare import prepare
+from projections.prepare import prepare
 from workers import sealer
 from workers.external import External
+from workers.flows import executing
+from workers.flows import main as flows
+from workers.flows.beginning import FlowFollower
 from workers.follower import Follower, follow
 from workers.history import Histories
 from workers.leadership import Leadership
@@ -34,8 +37,10 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     stop = stop or stop_on_signals()
     assert settings.database.url is not None
     url = settings.database.url.get_secret_value()
-    running = followers(settings)
-    async with await Database.open(url, maximum=len(running) + 4, application="acta worker") as database:
+    beginning = FlowFollower()
+    running = [*followers(settings), beginning]
+    most = len(running) + executing.AT_ONCE + 6
+    async with await Database.open(url, maximum=most, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
         async with asyncio.TaskGroup() as group:
@@ -48,5 +53,6 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                     database, settings.database.schemas, settings.database.exclude_tables, limit
                 )
                 group.create_task(external.run(stop, leadership))
+            group.create_task(flows.run(settings, database, leadership, beginning, stop))
             for follower in running:
                 group.create_task(follow(follower, database, wake, stop, leadership))

@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 
 import psycopg
 
-from api.realtime.changes import Change, changes
 from domain.errors import ServiceUnavailable
+from domain.log.changes import Change, changes
 from projections.database import Database
 from projections.log import positions
 from projections.log.seal import CHANNEL

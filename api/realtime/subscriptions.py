@@ -10,12 +10,12 @@ from typing import Any
 import orjson
 
 from api.keys import Context
-from api.realtime.changes import Action, Change
 from api.realtime.hub import Shared
 from api.realtime.protocol import MISSING, Message, failure, framed
 from api.realtime.views import EMPTY, MODEL, Views
 from api.realtime.visitor import Visitor
 from domain.errors import ActaError, ErrorGroup, InvalidPayload
+from domain.log.changes import Action, Change
 
 log = logging.getLogger(__name__)
 ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
@@ -113,7 +113,7 @@ class Subscription:
     async def _of_item(self, context: Context, change: Change, shared: Shared) -> bytes | None:
         item = str(self.wants.item)
         place = change.keys.index(item)
-        one = Change(change.action, change.collection, [item], [change.seqs[place]], change.position)
+        one = Change(change.action, change.collection, [item], [change.records[place]])
         envelope = await self._views.changed(context, one, self.wants.query, Shared())
         if envelope.startswith(EMPTY[:-1]):
             return None

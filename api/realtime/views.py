@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from api.keys import Context
-from api.realtime.changes import Change
 from api.realtime.hub import Shared
 from domain.errors import Forbidden
+from domain.log.changes import Change
 from domain.model import wire
 from domain.model.keys import join_key
 from domain.model.schema import Model
@@ -114,7 +114,9 @@ class Views:
 
     async def _states(self, change: Change) -> list[dict[str, Any]]:
         async with self._database.connection() as connection:
-            found = await states_before(connection, change.collection, change.keys, change.seqs)
+            found = await states_before(
+                connection, change.collection, change.keys, [record.seq for record in change.records]
+            )
         return [state for state in found.values() if state]
 
     def _as_told(self, model: Model, change: Change, keys: list[str]) -> list[Any]:

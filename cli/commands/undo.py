@@ -73,8 +73,8 @@ def _asked(
 
 
 async def _undo(settings: Settings, asked: Asked, *, skip: bool, dry: bool) -> Undone:
-    from api.app import query_limits
     from domain.access.command import Command
+    from domain.query.limits import QueryLimits
     from projections.database import Database
     from projections.prepare import prepare
     from projections.reading.reader import Reader
@@ -87,7 +87,7 @@ async def _undo(settings: Settings, asked: Asked, *, skip: bool, dry: bool) -> U
     async with await Database.open(where.url.get_secret_value(), application="acta undo") as database:
         await prepare(database)
         store = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
-        reader = Reader(database, query_limits(settings.query, where.statement_timeout))
+        reader = Reader(database, QueryLimits.of(settings.query, where.statement_timeout))
         schema = SchemaService(database, store, schemas=where.schemas)
         return await Undo(database, store, reader, schema).undo(Command.internal(), asked, skip=skip, dry=dry)
 

@@ -27,7 +27,7 @@ from domain.events.items import (
     ItemUpdated,
     VersionSaved,
 )
-from domain.events.system import LogRedacted, PastActivity, UserLoggedIn, UserLoggedOut
+from domain.events.system import FlowRan, LogRedacted, PastActivity, UserLoggedIn, UserLoggedOut
 
 __all__ = [
     "EVENTS",
@@ -40,6 +40,7 @@ __all__ = [
     "FieldDeleted",
     "FieldRenamed",
     "FieldUpdated",
+    "FlowRan",
     "ItemAdopted",
     "ItemCreated",
     "ItemDeleted",
@@ -76,6 +77,7 @@ EVENTS: Mapping[str, type[Event]] = MappingProxyType(
             RelationUpdated,
             RelationDeleted,
             LogRedacted,
+            FlowRan,
             UserLoggedIn,
             UserLoggedOut,
             VersionSaved,

@@ -33,6 +33,21 @@ class LogRedacted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowRan(Event):
+    """A flow was run to its end.
+
+    Attributes:
+        record: ``steps`` (operation, key, status, options) and ``data`` (the data chain), without secrets;
+            None where the flow is not to be written down.
+    """
+
+    TOPIC: ClassVar[str] = "flow.run"
+    WHOLE: ClassVar[str] = "record"
+
+    record: Values | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class UserLoggedIn(Event):
     """A user proved who they are and got a session or tokens."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.settings import QuerySettings
+
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
@@ -22,6 +24,19 @@ class QueryLimits:
     brackets: int = 10
     elements: int = 500
     timeout: float = 30.0
+
+    @classmethod
+    def of(cls, settings: QuerySettings, timeout_ms: int) -> QueryLimits:
+        """The limits of the settings; ``timeout_ms`` is that of one statement."""
+        return cls(
+            default=settings.limit_default,
+            maximum=settings.limit_max or -1,
+            depth=settings.max_relational_depth,
+            json_depth=settings.max_json_depth,
+            brackets=settings.max_parse_depth,
+            elements=settings.array_limit,
+            timeout=timeout_ms / 1000,
+        )
 
     def rows(self, asked: int | None) -> int:
         """The number of rows to answer with, -1 for all."""

@@ -1,6 +1,5 @@
 """What subscribers hear: the contract's frames, with their own rights."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -15,9 +14,11 @@ async def subscribed(socket: Socket, **wants: Any) -> Any:
 
 
 async def test_frames_of_a_collection(admin: Socket, api: Client) -> None:
+    await subscribed(admin, collection="notes", event="create", uid=0)
     await api.post("/items/notes", {"title": "before"})
-    # Not sealed yet, it would be told once more.
-    await asyncio.sleep(0.5)
+    # Once it was told, it is sealed and will not be told again.
+    await admin.frame()
+    await admin.ask(type="unsubscribe", uid=0)
     init = await subscribed(admin, collection="notes", query={"fields": "title"}, uid=1)
     assert init["event"] == "init"
     assert {"title": "before"} in init["data"]

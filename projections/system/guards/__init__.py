@@ -13,6 +13,7 @@ from projections.system.guards.access import AccessGuard, PermissionGuard, Polic
 from projections.system.guards.base import Guard, Occasion
 from projections.system.guards.comments import CommentGuard
 from projections.system.guards.files import FileGuard
+from projections.system.guards.flows import FlowGuard
 from projections.system.guards.roles import RoleGuard
 from projections.system.guards.shares import ShareGuard
 from projections.system.guards.texts import TranslationGuard
@@ -23,6 +24,8 @@ GUARDS: Mapping[str, Guard] = {
     "directus_access": AccessGuard(),
     "directus_comments": CommentGuard(),
     "directus_files": FileGuard(),
+    "directus_flows": FlowGuard(),
+    "directus_operations": FlowGuard(),
     "directus_permissions": PermissionGuard(),
     "directus_policies": PolicyGuard(),
     "directus_roles": RoleGuard(),

@@ -1,4 +1,4 @@
-"""Events of the log as what subscribers are told: which items of a collection, and what became of them.
+"""Events of the log as what listeners are told: which items of a collection, and what became of them.
 
 Creations come one by one, updates and deletions together for each command, in the order of the log.
 """
@@ -53,22 +53,26 @@ class Change:
 
     Attributes:
         keys: Of the items, as texts; of model objects ``collection`` or ``collection.field``.
-        seqs: Of a deletion, the number of each key's event: its last state lies before.
-        position: Of the last event in it.
+        records: The last event of each key, in the same order.
     """
 
     action: Action
     collection: str
     keys: list[str] = field(default_factory=list)
-    seqs: list[int] = field(default_factory=list)
-    position: int = 0
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def position(self) -> int:
+        """Of the last event in it."""
+        return max((record.position for record in self.records), default=0)
 
     def add(self, key: str, record: Record) -> None:
-        """One more item."""
-        if key not in self.keys:
+        """One more item, or one more event of it."""
+        if key in self.keys:
+            self.records[self.keys.index(key)] = record
+        else:
             self.keys.append(key)
-            self.seqs.append(record.seq)
-        self.position = record.position
+            self.records.append(record)
 
 
 def changes(records: Iterable[Record]) -> list[Change]:
@@ -76,7 +80,7 @@ def changes(records: Iterable[Record]) -> list[Change]:
     found: list[Change] = []
     together: dict[tuple[object, str, Action], Change] = {}
     for record in records:
-        if record.meta is not None and record.meta.get("silent"):
+        if record.meta is not None and (record.meta.get("silent") or record.meta.get("muted")):
             continue
         place = _place(record)
         if place is None:

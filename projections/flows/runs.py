@@ -1,0 +1,145 @@
+"""Runs that events have set off: begun with the follower's position, kept after each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from domain.access.caller import Caller
+from domain.flows.model import Flow
+from domain.flows.running import Run
+from domain.flows.subscriptions import event_name, listening
+from domain.log.changes import Change, changes
+from domain.log.record import Record
+from projections.database import Connection
+from projections.flows.store import load_flows
+from projections.sql import load
+
+SQL: Final = load("flows/runs")
+CALLERS: Final = load("flows/callers")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A run as it stands in the database; ``state`` is None before its first operation."""
+
+    id: int
+    flow: str
+    trigger: Any
+    accountability: dict[str, Any] | None
+    request: UUID | None
+    state: dict[str, Any] | None
+
+
+async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
+    """Begin the runs of all flows that listen to these events; how many."""
+    flows = listening((await load_flows(connection)).values(), "action")
+    if not flows:
+        return 0
+    begun = 0
+    for change in changes(record for record in records if not (record.meta or {}).get("cause")):
+        concrete = event_name(change.collection, change.action)
+        names = (f"items.{change.action}", concrete) if concrete.count(".") > 1 else (concrete,)
+        first = min(record.seq for record in change.records)
+        for flow in (flow for name in names for flow in flows.get(name, ()) if flow.since < first):
+            await _begin(connection, flow, change, concrete)
+            begun += 1
+    return begun
+
+
+async def _begin(connection: Connection, flow: Flow, change: Change, event: str) -> None:
+    record = change.records[-1]
+    values = {
+        "flow": flow.id,
+        "position": change.position,
+        "trigger": Jsonb(_trigger(change, event)),
+        "accountability": Jsonb(await _accountability(connection, record)),
+        "request": record.request,
+    }
+    await connection.execute(SQL["begin"], values)
+
+
+def _trigger(change: Change, event: str) -> dict[str, Any]:
+    keys: list[Any] = list(change.keys)
+    if change.action == "delete":
+        return {"event": event, "payload": keys, "keys": keys, "collection": change.collection}
+    payload = _submitted(change.records[0])
+    if change.action == "create":
+        key = keys[0]
+        typed = int(key) if key.isascii() and key.isdigit() and len(key) < 16 else key
+        return {"event": event, "payload": payload, "key": typed, "collection": change.collection}
+    return {"event": event, "payload": payload, "keys": keys, "collection": change.collection}
+
+
+def _submitted(record: Record) -> dict[str, Any]:
+    """What was written, in the form it was sent in."""
+    meta, payload = record.meta or {}, record.payload or {}
+    fields = meta.get("fields")
+    names = payload if fields is None else [name for name in fields if name in payload]
+    return {name: payload[name] for name in names} | (meta.get("submitted") or {})
+
+
+async def _accountability(connection: Connection, record: Record) -> dict[str, Any] | None:
+    if record.actor is None and record.context is None:
+        return None
+    cursor = await connection.execute(CALLERS["caller"], {"actor": record.actor, "context": record.context})
+    row = await cursor.fetchone()
+    assert row is not None
+    role, ip, agent, origin = row
+    return {
+        "user": None if record.actor is None else str(record.actor),
+        "role": None if role is None else str(role),
+        "ip": ip,
+        "userAgent": agent,
+        "origin": origin,
+    }
+
+
+def caller_of(accountability: dict[str, Any] | None) -> Caller | None:
+    """The caller of a kept run, of whom only user, role and address are known yet."""
+    if accountability is None:
+        return None
+    user, role = accountability.get("user"), accountability.get("role")
+    return Caller(
+        user=UUID(user) if user else None,
+        role=UUID(role) if role else None,
+        ip=accountability.get("ip"),
+        user_agent=accountability.get("userAgent"),
+        origin=accountability.get("origin"),
+    )
+
+
+async def unfinished(connection: Connection, after: int, limit: int) -> list[Kept]:
+    """Runs that wait, or were cut off, oldest first."""
+    cursor = await connection.execute(SQL["unfinished"], {"after": after, "limit": limit})
+    return [
+        Kept(number, str(flow), trigger, accountability, request, state)
+        for number, flow, trigger, accountability, request, state in await cursor.fetchall()
+    ]
+
+
+async def keep(connection: Connection, number: int, run: Run) -> None:
+    """How far a run has come."""
+    state = {"data": run.data, "steps": run.steps, "next": run.next, "failed": run.error is not None}
+    await connection.execute(SQL["keep"], {"id": number, "state": Jsonb(state)})
+
+
+async def finish(connection: Connection, number: int) -> None:
+    """A run is over."""
+    await connection.execute(SQL["finish"], {"id": number})
+
+
+async def sweep(connection: Connection) -> None:
+    """Forget runs that were over long ago."""
+    await connection.execute(SQL["sweep"])
+
+
+async def take_tick(connection: Connection, flow: str, at: datetime) -> bool:
+    """Whether this process is the one that runs a schedule's moment."""
+    cursor = await connection.execute(SQL["tick"], {"flow": flow, "at": at})
+    return await cursor.fetchone() is not None

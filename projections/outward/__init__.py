@@ -1,0 +1,1 @@
+"""What leaves the house because something happened: requests to other servers."""

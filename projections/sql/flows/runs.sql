@@ -1,0 +1,28 @@
+-- name: begin
+-- A run that an event has set off, in the transaction that moves the follower's position.
+insert into acta.flow_runs (flow, position, trigger, accountability, request)
+values (%(flow)s, %(position)s, %(trigger)s, %(accountability)s, %(request)s)
+on conflict (flow, position) do nothing;
+
+-- name: unfinished
+-- Runs that wait or were cut off, oldest first.
+select id, flow, trigger, accountability, request, state
+from acta.flow_runs where finished is null and id > %(after)s order by id limit %(limit)s;
+
+-- name: keep
+-- How far a run has come.
+update acta.flow_runs set state = %(state)s where id = %(id)s;
+
+-- name: finish
+-- A run is over.
+update acta.flow_runs set finished = now() where id = %(id)s;
+
+-- name: sweep
+-- Runs that were over long ago.
+delete from acta.flow_runs where finished < now() - interval '7 days';
+
+-- name: tick
+-- Take a moment of a schedule; no row when another process had it, or a later one.
+insert into acta.flow_schedules (flow, at) values (%(flow)s, %(at)s)
+on conflict (flow) do update set at = excluded.at where acta.flow_schedules.at < excluded.at
+returning at;

@@ -1,0 +1,16 @@
+"""Flows and their operations: every process hears of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from projections.flows.store import touch_flows
+from projections.system.guards.base import Action, Guard, Occasion, Payload
+
+
+class FlowGuard(Guard):
+    """Tells of any change."""
+
+    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+        """Tell of the change when it commits."""
+        await touch_flows(occasion.connection)

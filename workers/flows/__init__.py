@@ -1,0 +1,1 @@
+"""Flows that events and clocks set off."""

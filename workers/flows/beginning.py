@@ -1,0 +1,27 @@
+"""The follower that begins runs: an event and the runs it sets off stand or fall together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from domain.log import Record
+from projections.database import Connection
+from projections.flows.runs import begin_runs
+from workers.follower import RecordFollower
+
+
+class FlowFollower(RecordFollower):
+    """Begins the runs of flows that listen to events; ``begun`` is set when there are some."""
+
+    name: ClassVar[str] = "flows"
+    from_start: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+        """Begin runs in the transaction that moves the position."""
+        if await begin_runs(connection, records):
+            self.begun.set()

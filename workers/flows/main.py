@@ -1,0 +1,63 @@
+"""Flows in the worker: events begin runs, the leader executes them and looks at the clock."""
+
+from __future__ import annotations
+
+import asyncio
+
+from domain.settings import Settings
+from mail.post import Post
+from projections.database import Database
+from projections.flows.wiring import flows_for
+from projections.system.letters import letter_defaults
+from workers.flows.beginning import FlowFollower
+from workers.flows.executing import Executor
+from workers.flows.schedules import Schedules
+from workers.leadership import Leadership
+from workers.stopping import sleep
+
+STANDBY_SECONDS = 1.0
+
+
+async def run(
+    settings: Settings,
+    database: Database,
+    leadership: Leadership,
+    follower: FlowFollower,
+    stop: asyncio.Event,
+) -> None:
+    """Execute runs and schedules while this process leads the follower of flows."""
+    post = Post(settings.mail, letter_defaults(database, settings.server.public_url))
+    wired = await flows_for(settings, database, post)
+    watches = [asyncio.create_task(watch()) for watch in (wired.models.watch, wired.rights.watch)]
+
+    def leads() -> bool:
+        return leadership.leads(follower.name)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Schedules(database, wired.flows, leads).run(stop))
+            group.create_task(_execute(Executor(database, wired.flows), follower, leadership, stop))
+    finally:
+        for task in watches:
+            task.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+        await post.close()
+        await wired.world.close()
+
+
+async def _execute(
+    executor: Executor, follower: FlowFollower, leadership: Leadership, stop: asyncio.Event
+) -> None:
+    """Execute from the moment this process leads; a lost lead ends what is being executed here."""
+    while not stop.is_set():
+        if not leadership.leads(follower.name):
+            await sleep(stop, STANDBY_SECONDS / 4)
+            continue
+        lost = asyncio.Event()
+        running = asyncio.create_task(executor.run(follower.begun, lost))
+        try:
+            while leadership.leads(follower.name) and not stop.is_set():
+                await sleep(stop, STANDBY_SECONDS)
+        finally:
+            lost.set()
+            await running
