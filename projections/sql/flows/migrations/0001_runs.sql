@@ -36,6 +36,7 @@ select e.seq as id,
        end as data,
        case e.topic
            when 'past.activity' then e.payload -> 'delta'
+           when 'flow.run' then null
            else acta.revision_delta_v1(e.collection, e.topic, e.payload, e.meta)
        end as delta,
        case
@@ -45,6 +46,7 @@ select e.seq as id,
        case when e.topic in ('version.saved', 'past.activity') then (e.meta ->> 'version')::uuid end as version
 from acta.events as e
 where case
+    when e.at < (select acta.shown_since_v1('revisions')) then false
     when e.topic = 'past.activity' then
         e.payload is not null and not (select acta.history_floors_v1()) ? e.collection
         and (not e.meta ? 'version' or exists (
