@@ -126,6 +126,11 @@ def create_app(settings: Settings) -> web.Application:
     app.on_response_prepare.append(header_writer(settings))
     for room in ROOMS:
         app.router.add_routes(room.routes())
+    if settings.providers.names:
+        # The clients of providers take a while to import.
+        from api.auth.sso import routes as sso
+
+        app.router.add_routes(sso.routes())
     return app
 
 
@@ -140,6 +145,8 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
     try:
         models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         _wire(app, settings, database, models)
+        if settings.providers.names:
+            await app[keys.PROVIDERS].prepare()
         images = _wire_files(app, settings, database)
         watched = (
             models.watch,

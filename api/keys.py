@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from api.auth.login import Login
     from api.auth.sessions import Sessions
     from api.auth.shares import ShareLogin
+    from api.auth.sso.providers import Providers
     from api.auth.tokens import Signer
     from api.graphql.run import Engine
     from api.items import Items
@@ -93,6 +94,7 @@ ACCOUNT_LOOKUP: web.AppKey[Accounts] = web.AppKey("account lookup")
 ATTEMPTS: web.AppKey[Attempts] = web.AppKey("attempts")
 ISSUER: web.AppKey[Issuer] = web.AppKey("issuer")
 POST: web.AppKey[Post] = web.AppKey("post")
+PROVIDERS: web.AppKey[Providers] = web.AppKey("providers")
 SHARES: web.AppKey[ShareLogin] = web.AppKey("shares")
 USERS: web.AppKey[UserLog] = web.AppKey("users")
 SEAL: web.AppKey[Seal] = web.AppKey("seal")

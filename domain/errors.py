@@ -90,6 +90,15 @@ def _queried_in(path: Sequence[str]) -> str:
     return f'"{".".join(path)}"' if path else "root"
 
 
+class _Fixed(ActaError):
+    """An error about which there is nothing more to tell than its text."""
+
+    text: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__(self.text)
+
+
 class _Reasoned(ActaError):
     """An error whose only member is the reason, told in the message too."""
 
@@ -198,58 +207,62 @@ class ValueOutOfRange(_ColumnError):
     text = 'Value for field "{field}" in collection "{collection}" is out of range.'
 
 
-class InvalidCredentials(ActaError):
+class InvalidCredentials(_Fixed):
     """A wrong password, token or share key."""
 
     code, status = "INVALID_CREDENTIALS", 401
-
-    def __init__(self) -> None:
-        super().__init__("Invalid user credentials.")
+    text = "Invalid user credentials."
 
 
-class TokenExpired(ActaError):
+class TokenExpired(_Fixed):
     """An access token past its time."""
 
     code, status = "TOKEN_EXPIRED", 401
-
-    def __init__(self) -> None:
-        super().__init__("Token expired.")
+    text = "Token expired."
 
 
-class InvalidToken(ActaError):
+class InvalidToken(_Fixed):
     """A token that this server did not sign, or one without what its purpose demands."""
 
     code, status = "INVALID_TOKEN", 403
-
-    def __init__(self) -> None:
-        super().__init__("Invalid token.")
+    text = "Invalid token."
 
 
-class InvalidOtp(ActaError):
+class InvalidOtp(_Fixed):
     """A missing or wrong one-time password."""
 
     code, status = "INVALID_OTP", 401
-
-    def __init__(self) -> None:
-        super().__init__("Invalid user OTP.")
+    text = "Invalid user OTP."
 
 
-class UserSuspended(ActaError):
+class InvalidProvider(_Fixed):
+    """An account of one provider that asks to be one of another."""
+
+    code, status = "INVALID_PROVIDER", 403
+    text = "Invalid provider."
+
+
+class InvalidProviderConfig(ActaError):
+    """A provider whose settings can't be used."""
+
+    code, status = "INVALID_PROVIDER_CONFIG", 503
+
+    def __init__(self, provider: str) -> None:
+        super().__init__("Invalid config.", provider=provider)
+
+
+class UserSuspended(_Fixed):
     """A session of a user who has been suspended."""
 
     code, status = "USER_SUSPENDED", 401
-
-    def __init__(self) -> None:
-        super().__init__("User suspended.")
+    text = "User suspended."
 
 
-class InvalidInvite(ActaError):
+class InvalidInvite(_Fixed):
     """An invitation that was used or taken back."""
 
     code, status = "INVALID_INVITE", 400
-
-    def __init__(self) -> None:
-        super().__init__("This invite is no longer valid.")
+    text = "This invite is no longer valid."
 
 
 class LimitExceeded(ActaError):
@@ -270,13 +283,11 @@ class OutOfTime(ActaError):
         super().__init__(f"{category} took longer than {duration} ms.", category=category, duration=duration)
 
 
-class ContentTooLarge(ActaError):
+class ContentTooLarge(_Fixed):
     """A file larger than it may be."""
 
     code, status = "CONTENT_TOO_LARGE", 413
-
-    def __init__(self) -> None:
-        super().__init__("Uploaded content is too large.")
+    text = "Uploaded content is too large."
 
 
 class RangeNotSatisfiable(ActaError):
@@ -334,13 +345,11 @@ class PreconditionFailed(ActaError):
         )
 
 
-class RequestInProgress(ActaError):
+class RequestInProgress(_Fixed):
     """A second request under an idempotency key whose first one is still being carried out."""
 
     code, status = "REQUEST_IN_PROGRESS", 409
-
-    def __init__(self) -> None:
-        super().__init__("A request with this Idempotency-Key is still being carried out.")
+    text = "A request with this Idempotency-Key is still being carried out."
 
 
 class UndoConflict(ActaError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from projections.system.users import UserLog
 __all__ = ["MODES", "Login", "Mode", "Signed", "stalled", "totp_fits"]
 
 T = TypeVar("T")
+Welcome = Callable[[str, UUID, Origin, UUID], Awaitable[None]]
+"""Asks a provider whether a user is still welcome; raises when he isn't."""
 DEFAULT = "default"
 
 
@@ -44,6 +46,7 @@ class Login:
         self._users = users
         self._attempts = attempts
         self._seal = seal
+        self.welcome: Welcome | None = None
 
     async def login(
         self,
@@ -94,6 +97,8 @@ class Login:
         if session.user is not None and session.status != "active":
             await self._sessions.finish(token)
             raise UserSuspended() if session.status == "suspended" else InvalidCredentials()
+        if session.user is not None and session.provider and self.welcome is not None:
+            await self.welcome(session.provider, session.user, origin, request)
         if mode == "session":
             following: str | None = await self._sessions.succeed(token, session, origin)
         else:

@@ -12,14 +12,14 @@ from aiohttp import web
 from api.auth.cookies import set_cookie
 from api.auth.credentials import Origin, origin_of
 from api.auth.fields import text_of
-from api.auth.login import MODES, Mode, Signed, stalled
+from api.auth.login import DEFAULT, MODES, Mode, Signed, stalled
 from api.auth.origins import require_same_site
 from api.auth.tokens import claims_to_be_ours
 from api.bodies import read_object
 from api.keys import AUTHENTICATOR, LOGIN, REQUEST_ID, SETTINGS, SIGNER
 from api.responses import data, no_content, raw_json
 from domain.access.emails import is_email
-from domain.errors import ActaError, InvalidPayload
+from domain.errors import ActaError, InvalidPayload, RouteNotFound
 from domain.settings import AuthSettings
 
 WITHOUT_TOKEN = "The refresh token is required in either the payload or cookie"  # noqa: S105  (a text)
@@ -27,8 +27,15 @@ WITHOUT_TOKEN = "The refresh token is required in either the payload or cookie" 
 
 async def login(request: web.Request) -> web.Response:
     """POST /auth/login."""
+    if request.app[SETTINGS].auth.disable_default:
+        raise RouteNotFound(request.path)
+    return await local_login(request, DEFAULT)
+
+
+async def local_login(request: web.Request, provider: str) -> web.Response:
+    """A login with address and password, as a user of a provider whose passwords are kept here."""
     settings = request.app[SETTINGS].auth
-    return await stalled(_login(request, settings), settings.login_stall)
+    return await stalled(_login(request, settings, provider), settings.login_stall)
 
 
 async def refresh(request: web.Request) -> web.Response:
@@ -60,7 +67,17 @@ async def logout(request: web.Request) -> web.Response:
 
 async def providers(request: web.Request) -> web.Response:
     """GET /auth: the providers besides the default one."""
-    return raw_json(orjson.dumps({"data": [], "disableDefault": False}))
+    settings = request.app[SETTINGS]
+    wanted = request.query.get("sessionOnly")
+    session_only = wanted is not None and wanted.lower() not in ("false", "0")
+    listed = []
+    for name, given in settings.providers.providers.items():
+        if session_only and getattr(given, "mode", "session") != "session":
+            continue
+        driver: str = given.driver
+        shown = {"name": name, "label": given.label, "driver": driver, "icon": given.icon}
+        listed.append({member: value for member, value in shown.items() if value is not None})
+    return raw_json(orjson.dumps({"data": listed, "disableDefault": settings.auth.disable_default}))
 
 
 def routes() -> list[web.RouteDef]:
@@ -73,7 +90,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
-async def _login(request: web.Request, settings: AuthSettings) -> web.Response:
+async def _login(request: web.Request, settings: AuthSettings, provider: str) -> web.Response:
     body = await read_object(request)
     email = text_of(body, "email", required=True)
     if not is_email(email):
@@ -84,7 +101,7 @@ async def _login(request: web.Request, settings: AuthSettings) -> web.Response:
         raise InvalidPayload(f'"mode" must be one of [{", ".join(MODES)}]')
     otp = text_of(body, "otp") or None
     signed = await request.app[LOGIN].login(
-        email, password, otp, mode, _origin(request), UUID(request[REQUEST_ID])
+        email, password, otp, mode, _origin(request), UUID(request[REQUEST_ID]), provider
     )
     return answer(signed, mode, settings)
 
@@ -118,12 +135,12 @@ async def _refresh_token(request: web.Request, settings: AuthSettings) -> tuple[
     return token, mode
 
 
-def answer(signed: Signed, mode: Mode, settings: AuthSettings) -> web.Response:
+def answer(signed: Signed, mode: Mode, settings: AuthSettings, *, with_access: bool = False) -> web.Response:
     """The answer to a login or refresh: what the mode puts into body and cookies."""
     members: dict[str, Any] = {"expires": round(signed.expires * 1000)}
     if mode == "json":
         members["refresh_token"] = signed.refresh
-    if mode != "session":
+    if mode != "session" or with_access:
         members["access_token"] = signed.access
     response = data(members)
     if mode == "cookie":

@@ -46,7 +46,17 @@ def wire(app: web.Application, rights: RightsStore) -> None:
     app[keys.USERS] = users
     app[keys.POST] = post
     app[keys.ACCOUNTS] = AccountService(accounts, users, app[keys.ITEMS], rights, signer, post, settings)
-    app[keys.LOGIN] = Login(accounts, sessions, issuer, users, attempts, seal)
+    app[keys.LOGIN] = login = Login(accounts, sessions, issuer, users, attempts, seal)
+    if settings.providers.names:
+        # The clients of providers take a while to import.
+        from api.auth.sso.providers import Providers, clients_of
+        from api.auth.sso.users import ProviderUsers
+
+        members = ProviderUsers(accounts, users, rights, seal)
+        app[keys.PROVIDERS] = providers = Providers(
+            clients_of(settings), members, accounts, issuer, login, counters
+        )
+        login.welcome = providers.require_welcome
     app[keys.SHARES] = ShareLogin(database, accounts, issuer, attempts, users)
     app[keys.AUTHENTICATOR] = Authenticator(
         database,

@@ -106,6 +106,11 @@ class Accounts:
         row = await self._row("auth_data", user=user)
         return row[0] if row and isinstance(row[0], dict) else {}
 
+    async def identifier(self, user: UUID) -> str | None:
+        """The name by which a user's provider knows him."""
+        row = await self._row("identifier", user=user)
+        return row[0] if row else None
+
     async def share(self, share: UUID) -> Share | None:
         """A share, whatever its state."""
         row = await self._row("share", share=share)

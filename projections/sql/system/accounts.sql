@@ -37,6 +37,10 @@ from acta.directus_settings s order by s.id limit 1;
 -- What is kept of a user's provider.
 select u.auth_data from acta.directus_users u where u.id = %(user)s;
 
+-- name: identifier
+-- The name by which a user's provider knows him.
+select u.external_identifier from acta.directus_users u where u.id = %(user)s;
+
 -- name: share
 -- A share, whether its time has come and not gone, and the digest of its password.
 select s.id, s.role, s.password, s.max_uses, s.times_used, s.collection, s.item,
