@@ -121,9 +121,14 @@ def totp_fits(secret: str | None, otp: str | None) -> bool:
     if not secret or not otp:
         return False
     try:
-        return pyotp.TOTP(secret).verify(otp)
+        return _Totp(secret).verify(otp)
     except ValueError:
         return False
+
+
+class _Totp(pyotp.TOTP):
+    # Secrets that came from the reference have 80 bits.
+    min_secret_length_bits = 80
 
 
 async def stalled(work: Awaitable[T], seconds: float) -> T:

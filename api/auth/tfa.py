@@ -33,8 +33,6 @@ from domain.errors import Forbidden, InvalidCredentials, InvalidPayload
 from projections.system.accounts import Account
 from projections.system.users import USERS
 
-SECRET_LENGTH = 16
-
 
 async def generate(request: web.Request) -> web.Response:
     """POST /users/me/tfa/generate: a secret to put into an app; nothing is stored yet."""
@@ -48,7 +46,7 @@ async def generate(request: web.Request) -> web.Response:
         await request.app[ATTEMPTS].forgive(account)
     _refuse_second(account)
     project = (await request.app[ACCOUNT_LOOKUP].project()).name
-    secret = pyotp.random_base32(max(32, SECRET_LENGTH))[:SECRET_LENGTH]
+    secret = pyotp.random_base32()
     query = urlencode(
         {"secret": secret, "period": 30, "digits": 6, "algorithm": "SHA1", "issuer": project},
         quote_via=quote,

@@ -117,6 +117,8 @@ class OAuthClient:
             scope=self.settings.scope,
             redirect_uri=callback or None,
             timeout=TIMEOUT_SECONDS,
+            # The token is used at once, however short it lives.
+            leeway=0,
         )
 
     async def _asked(self, work: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from projections.system.users import UserLog
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who somebody is at a provider; ``role`` counts when ``role_given``, ``refresh`` is a token of theirs."""
+    """Who somebody is there; ``role`` counts when ``role_given``, ``refresh`` is a token of theirs."""
 
     provider: str
     identifier: str
