@@ -52,7 +52,7 @@ TABLES = """
         views int, price numeric, at timestamptz
     );
     insert into public.articles
-    select n, 'Title number ' || n, repeat('lorem ipsum ', 15), 'draft', 1 + n % 1000, 0, 12.5, now()
+    select n, 'Title number ' || n, repeat('lorem ipsum ', 15), 'draft', 1 + n %% 1000, 0, 12.5, now()
     from generate_series(1, %(items)s) n;
     create index on public.articles (author);
 """
@@ -66,7 +66,7 @@ BEGIN = """
 EDIT = """
     with written as (
         update public.articles set views = views + 1, title = 'Title ' || (random() * 1000)::int
-        where id % %(share)s = 0 returning *
+        where id %% %(share)s = 0 returning *
     )
     insert into acta.events (topic, collection, item, payload, meta)
     select 'item.updated', 'articles', id::text, jsonb_build_object('views', views, 'title', title),
