@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from dataclasses import replace
 
 import orjson
 from aiohttp import web
@@ -12,9 +13,10 @@ from api.auth.passwords import hash_text, verify_strict
 from api.batch import key_text
 from api.bodies import read_object
 from api.commands import command_of
-from api.keys import AUTHENTICATOR, CONTEXT, ITEMS, MODELS, SORTER
+from api.keys import AUTHENTICATOR, CONTEXT, ITEMS, MODELS, SCHEMA, SORTER
 from api.responses import data, empty, no_content
 from domain.errors import Forbidden, InvalidPayload, InvalidQuery
+from domain.model.translations import language_rows
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
 REVISIONS = "directus_revisions"
@@ -93,6 +95,26 @@ async def revert(request: web.Request) -> web.Response:
     return no_content()
 
 
+async def generate_translations(request: web.Request) -> web.Response:
+    """POST /utils/translations/generate: all that translations of a collection need."""
+    context = request[CONTEXT]
+    if not context.rights.admin:
+        raise Forbidden()
+    body = await read_object(request)
+    wish, created, languages = await request.app[SCHEMA].make_translatable(await command_of(request), body)
+    if languages and wish.seed:
+        now = replace(context, model=request.app[MODELS].current)
+        await request.app[ITEMS].create(now, wish.languages, language_rows())
+    return data(
+        {
+            "created": created,
+            "translationsCollection": wish.translations,
+            "languagesCollection": wish.languages,
+            "fields": list(wish.fields),
+        }
+    )
+
+
 def _text(body: dict[str, object], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value:
@@ -108,5 +130,6 @@ def routes() -> list[web.RouteDef]:
         web.get("/utils/random/string", random_string),
         web.post("/utils/cache/clear", clear_cache),
         web.post("/utils/sort/{collection}", sort),
+        web.post("/utils/translations/generate", generate_translations),
         web.post("/utils/revert/{revision}", revert),
     ]

@@ -23,12 +23,14 @@ from domain.model.schema_diff import (
     is_empty,
 )
 from domain.model.snapshot import fingerprint, snapshot
+from domain.model.translations import Wish, wish_of
 from projections.database import Database
 from projections.schema import collections, fields, relations
 from projections.schema.apply import apply_diff
 from projections.schema.refusals import refusal
 from projections.schema.rename import rename_collection_with_metadata, rename_field_with_metadata
 from projections.schema.retype import retype
+from projections.schema.translations import make_translatable
 from projections.schema.undo import undo
 from projections.schema.work import Work
 from projections.sql import load
@@ -227,6 +229,15 @@ class SchemaService:
         _administrators(command)
         async with self.work(command) as work:
             await relations.delete_relation(work, collection, field)
+
+    async def make_translatable(self, command: Command, body: Any) -> tuple[Wish, bool, bool]:
+        """POST /utils/translations/generate: what was asked for, and whether the translations and the
+        languages are new."""
+        _administrators(command)
+        async with self.work(command) as work:
+            wish = wish_of(body, work.model)
+            created, languages = await make_translatable(work, wish)
+        return wish, created, languages
 
     # Snapshots
 
