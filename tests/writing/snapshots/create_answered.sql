@@ -1,0 +1,8 @@
+WITH "acta row" AS (
+    INSERT INTO "public"."articles" AS t0 ("title", "author") VALUES ($1, $2) RETURNING t0.*
+), "acta event" AS (
+    INSERT INTO acta.events (topic, collection, item, actor, request, context, payload, meta)
+    SELECT 'item.created', 'articles', "acta row"."id"::text, $3::uuid, $4::uuid, $5::int, to_jsonb("acta row".*), $6::jsonb
+    FROM "acta row"
+)
+SELECT "acta row"."id"::text, NULL, (WITH "p0" AS MATERIALIZED (SELECT "t0"."id", "t0"."title", "t0"."status", "t0"."published", "t0"."author" FROM "acta row" "t0"), "a2" AS (SELECT "t2"."#k", json_agg(row_to_json("j2".*) ORDER BY "t2"."#n") AS "#v" FROM (SELECT * FROM (SELECT "t2"."article" AS "#k", row_number() OVER (PARTITION BY "t2"."article" ORDER BY "t2"."id") AS "#n", "t2"."body" FROM "p0" AS "t0" JOIN "public"."comments" "t2" ON "t2"."article" = "t0"."id") AS "t2" WHERE "t2"."#n" <= 100) AS "t2" CROSS JOIN LATERAL (SELECT "t2"."body" AS "body") AS "j2" GROUP BY "t2"."#k") SELECT row_to_json("j3".*) FROM "p0" AS "t0" LEFT JOIN "public"."authors" "t1" ON "t1"."id" = "t0"."author" CROSS JOIN LATERAL (SELECT "t1"."name" AS "name") AS "j1" LEFT JOIN "a2" ON "a2"."#k" = "t0"."id" CROSS JOIN LATERAL (SELECT "t0"."id" AS "id", "t0"."title" AS "title", "t0"."status" AS "status", to_char(("t0"."published") AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "published", CASE WHEN "t1"."id" IS NOT NULL THEN row_to_json("j1".*) END AS "author", coalesce("a2"."#v", '[]'::json) AS "comments") AS "j3"), pg_current_xact_id()::xid::text FROM "acta row"
