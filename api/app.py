@@ -14,7 +14,7 @@ from api import flows, keys
 from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
 from api.auth.wiring import wire
-from api.files import assets
+from api.files import assets, importing, tus, zips
 from api.files import routes as files
 from api.graphql import handler as graphql
 from api.graphql.documents import Documents
@@ -71,9 +71,12 @@ from projections.tables.writing.idempotency import IdempotencyKeys
 from projections.time.undo import Undo
 from services.files.library import Library
 from services.files.objects import Objects
+from services.files.resumable import Resumable
+from services.files.tending import Sweeper
 from services.files.variants import Variants
 from services.images.pool import ImagePool
 from services.storage.locations import Locations
+from services.web.guarded import GuardedClient
 
 # Routes with fixed names below a path come before those with a key in the same place.
 ROOMS = (
@@ -84,7 +87,9 @@ ROOMS = (
     account_routes,
     explain,
     items,
+    importing,
     files,
+    zips,
     assets,
     system,
     permissions,
@@ -124,7 +129,8 @@ def create_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_services)
     realtime.set_up(app)
     app.on_response_prepare.append(header_writer(settings))
-    for room in ROOMS:
+    rooms = (tus, *ROOMS) if settings.files.tus else ROOMS
+    for room in rooms:
         app.router.add_routes(room.routes())
     if settings.providers.names:
         # The clients of providers take a while to import.
@@ -154,6 +160,7 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
             app[keys.FLOWS].store.watch,
             app[keys.IDEMPOTENCY].tidy,
             app[keys.LIBRARY].objects.beat,
+            Sweeper(app[keys.RESUMABLE], lambda: models.current).run,
         )
         watches = [asyncio.create_task(watch()) for watch in watched]
         try:
@@ -176,6 +183,8 @@ def _wire_files(app: web.Application, settings: Settings, database: Database) ->
     )
     images = ImagePool(settings.assets)
     app[keys.LIBRARY] = Library(database, app[keys.WRITER], objects, images, settings.files)
+    app[keys.RESUMABLE] = Resumable(database, app[keys.WRITER], app[keys.LIBRARY])
+    app[keys.WEB_CLIENT] = GuardedClient(settings.files.import_deny)
     app[keys.VARIANTS] = Variants(database, objects, images, settings.assets)
     return images
 

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from projections.tables.writing.idempotency import IdempotencyKeys, OnceKey
     from projections.time.undo import Undo
     from services.files.library import Library
+    from services.files.resumable import Resumable
     from services.files.variants import Variants
+    from services.web.guarded import GuardedClient
 
 
 @dataclass(slots=True)
@@ -82,6 +84,8 @@ ITEMS: web.AppKey[Items] = web.AppKey("items")
 CONTENT_VERSIONS: web.AppKey[ContentVersions] = web.AppKey("content_versions")
 GRAPHQL: web.AppKey[Engine] = web.AppKey("graphql")
 LIBRARY: web.AppKey[Library] = web.AppKey("library")
+RESUMABLE: web.AppKey[Resumable] = web.AppKey("resumable")
+WEB_CLIENT: web.AppKey[GuardedClient] = web.AppKey("web client")
 VARIANTS: web.AppKey[Variants] = web.AppKey("variants")
 FLOWS: web.AppKey[Flows] = web.AppKey("flows")
 WORLD: web.AppKey[World] = web.AppKey("world")

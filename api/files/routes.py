@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
+import orjson
 from aiohttp import web
 
 from api.batch import delete_batch, update_batch
 from api.bodies import read_json
 from api.commands import command_of
 from api.files.multipart import NO_FILES, is_multipart, uploads
-from api.items import Written
-from api.keys import CONTEXT, LIBRARY
+from api.items import Raw, Written
+from api.keys import CONTEXT, DATABASE, LIBRARY, SETTINGS
 from api.rest.resources import SYSTEM
 from api.rest.system import SystemHandlers, resource_routes
 from domain.errors import Forbidden, InvalidPayload
+from domain.query.text import parse_text
+from domain.settings import QuerySettings
+from projections.files import contents
 from projections.system.guards.files import BULK
 from services.files.library import FILES
 
@@ -57,6 +62,19 @@ class FileHandlers(SystemHandlers):
         """DELETE of one, with all that it has in storage."""
         return await self._settled(request, await super().delete(request))
 
+    async def read_item(self, request: web.Request) -> web.StreamResponse:
+        """GET of one; an unfinished upload is none."""
+        if request.app[SETTINGS].files.tus and await contents.is_unfinished(
+            request.app[DATABASE], self.key(request)
+        ):
+            raise Forbidden()
+        return await super().read_item(request)
+
+    async def _read(self, request: web.Request, collection: str, raw: Raw) -> web.StreamResponse:
+        if request.app[SETTINGS].files.tus:
+            raw = _finished_only(raw, request.app[SETTINGS].query)
+        return await super()._read(request, collection, raw)
+
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         context = request[CONTEXT]
         library = request.app[LIBRARY]
@@ -85,6 +103,20 @@ class FileHandlers(SystemHandlers):
     async def _settled(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
         await request.app[LIBRARY].objects.settle()
         return response
+
+
+def _finished_only(raw: Raw, limits: QuerySettings) -> Raw:
+    """A query that leaves out resumable uploads under way."""
+    if isinstance(raw, str):
+        raw = parse_text(raw, brackets=limits.max_parse_depth, elements=limits.array_limit)
+    given = raw.get("filter")
+    if isinstance(given, str):
+        with suppress(orjson.JSONDecodeError):
+            given = orjson.loads(given)
+    finished = {"tus_id": {"_null": True}}
+    if raw.get("aggregate") or (given is not None and not isinstance(given, dict)):
+        return raw
+    return {**raw, "filter": {"_and": [finished, given]} if given else finished}
 
 
 def uuid_of(text: str) -> str:

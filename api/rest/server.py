@@ -16,6 +16,7 @@ from domain.access.caller import SYSTEM
 from domain.access.rights import ADMINISTRATOR
 from domain.errors import ServiceUnavailable
 from domain.settings import RealtimeSettings
+from domain.settings_files import FilesSettings
 from projections.log.cursors import Overview, overview
 from projections.time import decoding
 
@@ -54,7 +55,8 @@ async def info(request: web.Request) -> web.Response:
         answer |= {
             "mcp_enabled": False,
             "ai_enabled": False,
-            "files": {"mimeTypeAllowList": ["*/*"]},
+            "files": {"mimeTypeAllowList": list(request.app[SETTINGS].files.mime_types)},
+            **_uploads(request.app[SETTINGS].files),
             "rateLimit": rates.enabled and {"points": rates.points, "duration": rates.duration},
             "rateLimitGlobal": rates.global_enabled
             and {"points": rates.global_points, "duration": rates.global_duration},
@@ -64,6 +66,16 @@ async def info(request: web.Request) -> web.Response:
             "version": VERSION,
         }
     return data(answer)
+
+
+def _uploads(settings: FilesSettings) -> dict[str, Any]:
+    """How clients should upload, where it is limited or can be resumed."""
+    found: dict[str, Any] = {}
+    if settings.max_upload_concurrency is not None:
+        found["maxConcurrency"] = settings.max_upload_concurrency
+    if settings.tus:
+        found |= {"tus": True, "chunkSize": settings.tus_chunk_size}
+    return {"uploads": found} if found else {}
 
 
 def _sockets(settings: RealtimeSettings, admin: bool) -> dict[str, Any] | bool:

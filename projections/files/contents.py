@@ -64,6 +64,11 @@ class Unfinished:
     size: int
     created: datetime
 
+    @property
+    def uuid(self) -> UUID:
+        """The file's id."""
+        return UUID(self.file)
+
 
 async def add(connection: Connection, file: str, content: Content) -> None:
     """Give a file its contents."""
@@ -146,11 +151,25 @@ async def kept(database: Database, file: UUID) -> dict[str, Any] | None:
     return None if row is None else dict(zip(names, row, strict=True))
 
 
+async def folders(database: Database, folder: UUID) -> list[tuple[str, str | None, str]]:
+    """A folder and all below it as id, parent and name, parents first; empty for no such folder."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(SQL["folders"], {"folder": folder})
+        return [(key, parent, name) for key, parent, name in await cursor.fetchall()]
+
+
 async def expired(database: Database, seconds: float) -> list[str]:
     """The ids of resumable uploads that are older than ``seconds`` and unfinished."""
     async with database.connection() as connection:
         cursor = await connection.execute(SQL["expired"], {"seconds": seconds})
         return [row[0] for row in await cursor.fetchall()]
+
+
+async def is_unfinished(database: Database, file: str) -> bool:
+    """Whether a file is a resumable upload under way."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["is_unfinished"], {"file": file})).fetchone()
+    return row is not None and bool(row[0])
 
 
 async def unfinished(database: Database, tus_id: str) -> Unfinished | None:

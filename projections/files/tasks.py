@@ -97,7 +97,13 @@ async def add(
 
 async def remove_files(connection: Connection, files: Sequence[str]) -> None:
     """Leave the removal of all that files have in storage, before their rows go."""
+    await connection.execute(SQL["remove_parts"], {"files": list(files)})
     await connection.execute(SQL["remove_files"], {"files": list(files)})
+
+
+async def remove_parts(connection: Connection, file: str) -> None:
+    """Leave the removal of the parts of a resumable upload, which its row still names."""
+    await connection.execute(SQL["remove_parts"], {"files": [file]})
 
 
 @asynccontextmanager

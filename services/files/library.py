@@ -78,8 +78,8 @@ class Library:
             derived = await self._derived(upload, location, path)
             sent = await self._sent(upload, key, location)
             async with self._database.transaction() as connection:
-                internal = {"filename_disk": path, "filesize": content.size, "uploaded_on": _now(), **derived}
-                await self._insert(command, model, connection, sent, internal, content)
+                own = {"filename_disk": path, "filesize": content.size, "uploaded_on": _now(), **derived}
+                await self._insert(command, model, connection, sent, own, content)
                 await contents.add(connection, key, content)
                 await _keep(connection, task)
         return key
@@ -106,8 +106,8 @@ class Library:
             derived = await self._derived(upload, location, incoming) if upload.type in INSPECTED else {}
             derived.pop("title", None)
             async with self._database.transaction() as connection:
-                internal = {"filesize": content.size, "uploaded_on": _now(), **derived}
-                await self._update(command, model, connection, key, sent, internal, content)
+                own = {"filesize": content.size, "uploaded_on": _now(), **derived}
+                await self._update(command, model, connection, key, sent, own, content)
                 ids = await self._exchange(connection, key, before, incoming, content)
                 await _keep(connection, task)
         await self.objects.settle(ids)
@@ -190,19 +190,17 @@ class Library:
         model: Model,
         connection: Connection,
         sent: dict[str, Any],
-        internal: dict[str, Any],
+        own: dict[str, Any],
         content: Content,
     ) -> None:
-        noted = _noting(command, content)
+        noted = self.noting(command, content)
         if command.rights.admin:
-            await self._writer.create(noted, model, FILES, [{**sent, **internal}], connection=connection)
+            await self._writer.create(noted, model, FILES, [{**sent, **own}], connection=connection)
             return
         # An id that nobody asked for needs no right.
-        limited = replace(noted, rights=_with_id(noted))
+        limited = self.with_own_id(noted)
         await self._writer.create(limited, model, FILES, [sent], connection=connection)
-        await self._writer.update(
-            _internal(noted), model, FILES, [sent["id"]], internal, connection=connection
-        )
+        await self._writer.update(internal(noted), model, FILES, [sent["id"]], own, connection=connection)
 
     async def _update(
         self,
@@ -211,19 +209,19 @@ class Library:
         connection: Connection,
         key: str,
         sent: dict[str, Any],
-        internal: dict[str, Any],
+        own: dict[str, Any],
         content: Content,
     ) -> None:
-        noted = _noting(command, content)
+        noted = self.noting(command, content)
         if await tasks.taken(connection, content.location, content.path, key):
             raise Forbidden()
         if command.rights.admin:
             done = await self._writer.update(
-                noted, model, FILES, [key], {**sent, **internal}, connection=connection
+                noted, model, FILES, [key], {**sent, **own}, connection=connection
             )
         else:
             done = await self._writer.update(noted, model, FILES, [key], sent, connection=connection)
-            await self._writer.update(_internal(noted), model, FILES, [key], internal, connection=connection)
+            await self._writer.update(internal(noted), model, FILES, [key], own, connection=connection)
         if not done:
             raise Forbidden()
 
@@ -252,6 +250,30 @@ class Library:
         )
         return ids
 
+    @staticmethod
+    def noting(command: Command, content: Content) -> Command:
+        """A command whose events tell the contents."""
+        return command.noting(**{STORED: {"sha256": content.sha256, "size": content.size}})
+
+    @staticmethod
+    def with_own_id(command: Command) -> Command:
+        """A command that may also write the id of a new file, which the caller did not choose."""
+        rules = tuple(
+            replace(rule, fields=rule.fields | {"id"}) if rule.fields is not None else rule
+            for rule in command.rights.of(FILES, "create")
+        )
+        rights = replace(
+            command.rights,
+            key=f"{command.rights.key}/upload",
+            rules={**command.rights.rules, (FILES, "create"): rules},
+        )
+        return replace(command, rights=rights)
+
+    @staticmethod
+    async def drop_parts(connection: Connection, file: str) -> None:
+        """Have the parts of a resumable upload removed."""
+        await tasks.remove_parts(connection, file)
+
     def _location(self, upload: Upload) -> str:
         name = str(upload.fields.get("storage") or self.objects.locations.default)
         if self.objects.locations.get(name) is None:
@@ -263,25 +285,8 @@ class Library:
             raise InvalidPayload("File is of invalid content type")
 
 
-def _with_id(command: Command) -> Any:
-    """Rights under which a generated id may be written along with what the caller may write."""
-    rules = {
-        place: tuple(
-            replace(rule, fields=rule.fields | {"id"}) if rule.fields is not None else rule for rule in given
-        )
-        if place == (FILES, "create")
-        else given
-        for place, given in command.rights.rules.items()
-    }
-    return replace(command.rights, key=f"{command.rights.key}/upload", rules=rules)
-
-
-def _noting(command: Command, content: Content) -> Command:
-    return command.noting(**{STORED: {"sha256": content.sha256, "size": content.size}})
-
-
-def _internal(command: Command) -> Command:
-    """What Acta writes by itself: no right is asked, no activity shown, nobody named as its author."""
+def internal(command: Command) -> Command:
+    """A command for what Acta writes by itself: without rights, activity or author."""
     return replace(command, caller=SYSTEM, rights=ADMINISTRATOR).noting(silent=True)
 
 

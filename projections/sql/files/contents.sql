@@ -73,3 +73,19 @@ where tus_id = %(tus_id)s;
 -- name: rules
 -- How files may be transformed.
 select storage_asset_transform, storage_asset_presets from acta.directus_settings limit 1;
+
+-- name: folders
+-- A folder and all below it, parents first, each once.
+with recursive tree (id, parent, name, depth) as (
+    select id, parent, name, 0 from acta.directus_folders where id = %(folder)s
+    union all
+    select f.id, f.parent, f.name, t.depth + 1
+    from acta.directus_folders as f join tree as t on f.parent = t.id
+    where t.depth < 100 and f.id <> %(folder)s
+)
+select id::text, parent::text, name from (select distinct on (id) * from tree order by id, depth) as once
+order by depth, name, id;
+
+-- name: is_unfinished
+-- Whether a file is a resumable upload under way.
+select exists (select from acta.directus_files where id::text = lower(%(file)s) and tus_id is not null);

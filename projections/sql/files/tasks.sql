@@ -47,6 +47,13 @@ with gone as (
 )
 insert into acta.file_tasks (kind, location, path) select 'remove', location, path from objects;
 
+-- name: remove_parts
+-- Remove the parts of resumable uploads.
+insert into acta.file_tasks (kind, location, path)
+select 'remove', f.storage, '.tus/' || f.tus_id || '/' || lpad(part, 20, '0')
+from acta.directus_files as f, json_array_elements_text(f.tus_data -> 'parts') as part
+where f.id::text = any(%(files)s) and f.tus_id is not null and json_typeof(f.tus_data -> 'parts') = 'array';
+
 -- name: claim
 -- The next task that is due, held by its lock until the transaction ends.
 select id, kind, location, path, target, keep,
