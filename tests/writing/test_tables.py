@@ -269,3 +269,11 @@ async def test_views_are_not_written(bench: Bench) -> None:
     for attempt in (bench.create("seen", {}), bench.update("seen", [1], {}), bench.delete("seen", 1)):
         with pytest.raises(Forbidden):
             await attempt
+
+
+async def test_rows_of_nothing_but_their_key(bench: Bench) -> None:
+    await bench.define("CREATE TABLE bare (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY)")
+    assert await bench.create("bare", {}) == ["1"]
+    assert await bench.create("bare", {}, {}, {}) == ["2", "3", "4"]
+    assert len(await bench.events("bare")) == 4
+    assert await bench.differences("bare") == []

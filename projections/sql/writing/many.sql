@@ -1,7 +1,7 @@
 -- name: create
 -- New rows from one JSON array, in its order: position, key and the row as JSON.
 WITH "acta row" AS (
-    INSERT INTO {table} AS t0 ({columns})
+    INSERT INTO {table} AS t0 {columns}
     SELECT {values} FROM json_to_recordset(%s::json) AS v ({recordset})
     RETURNING t0.*
 ), "acta numbered" AS (

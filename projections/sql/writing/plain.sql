@@ -4,7 +4,7 @@ SELECT {defaults} FROM generate_series(1, %s::int);
 
 -- name: insert
 -- New rows of a table whose rewrite rules allow neither RETURNING nor WITH.
-INSERT INTO {table} AS t0 ({columns}) SELECT {values} FROM json_to_recordset(%s::json) AS v ({recordset});
+INSERT INTO {table} AS t0 {columns} SELECT {values} FROM json_to_recordset(%s::json) AS v ({recordset});
 
 -- name: inserted
 -- Rows that this transaction wrote, by their keys: a rule may have put other keys in the place of those given.

@@ -159,13 +159,18 @@ class Statements(Keyed):
         return self._ended(head, ending, "item.created", self._jump(mixed.columns))
 
     def _inserted(self, mixed: Mixed) -> tuple[sql.Composable, sql.Composable]:
-        """The columns of an insert and what goes into them."""
+        """The list of columns of an insert, and what goes into them."""
+        listed = sql.SQL("({})")
         if mixed.columns:
             values = [self._value(place, column, mixed) for place, column in enumerate(mixed.columns)]
-            return joined([name(column) for column in mixed.columns]), joined(values)
+            return listed.format(joined([name(column) for column in mixed.columns])), joined(values)
         # Rows of nothing but defaults: some column has to be named, and is given its own default.
-        column = next(column for column, entry in self.shape.writables.items() if entry.writable)
-        return name(column), self.default_of(column) or NULL
+        for column, entry in self.shape.writables.items():
+            if entry.writable:
+                return listed.format(name(column)), self.default_of(column) or NULL
+        # Every column is the database's own; an identity may be named when its value is not insisted on.
+        own = listed.format(name(self.shape.key[0].column.name))
+        return own + sql.SQL(" OVERRIDING USER VALUE"), NULL
 
     def _value(self, place: int, column: str, mixed: Mixed) -> sql.Composable:
         entry = self.shape.writables[column]
