@@ -10,6 +10,7 @@ import typer
 from cli.commands.adopt import adopt
 from cli.commands.diff import diff
 from cli.commands.followers import followers
+from cli.commands.kafka import kafka
 from cli.commands.log import log
 from cli.commands.migrate import migrate_from_directus
 from cli.commands.rebuild import rebuild
@@ -47,6 +48,7 @@ app.command()(settings)
 app.command()(adopt)
 app.command()(migrate_from_directus)
 app.add_typer(followers, name="followers")
+app.add_typer(kafka, name="kafka")
 app.add_typer(schema, name="schema")
 app.add_typer(log, name="log")
 app.add_typer(seal, name="seal")

@@ -10,6 +10,7 @@ import asyncio
 from domain.settings import Settings
 from projections.database import Database
 from projections.prepare import prepare
+from projections.tables.store import ModelStore
 from workers import sealer
 from workers.external import External
 from workers.flows import executing
@@ -17,6 +18,7 @@ from workers.flows import main as flows
 from workers.flows.beginning import FlowFollower
 from workers.follower import Follower, follow
 from workers.history import Histories
+from workers.kafka.publisher import Publisher, form_of
 from workers.leadership import Leadership
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
@@ -44,6 +46,11 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
         async with asyncio.TaskGroup() as group:
+            if settings.kafka.bootstrap_servers:
+                where = settings.database
+                models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
+                group.create_task(_watch(models, stop))
+                running.append(Publisher(settings.kafka, form_of(settings, models)))
             group.create_task(sealer.run(database, stop))
             group.create_task(wake.listen(database, stop))
             group.create_task(leadership.watch(stop))
@@ -56,3 +63,10 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
             group.create_task(flows.run(settings, database, leadership, beginning, stop))
             for follower in running:
                 group.create_task(follow(follower, database, wake, stop, leadership))
+
+
+async def _watch(models: ModelStore, stop: asyncio.Event) -> None:
+    watching = asyncio.create_task(models.watch())
+    await stop.wait()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
