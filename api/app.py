@@ -46,6 +46,7 @@ from api.rest import (
     relations,
     schema,
     server,
+    specs,
     system,
     utils,
 )
@@ -105,6 +106,7 @@ ROOMS = (
     imports,
     graphql,
     metrics,
+    specs,
 )
 
 

@@ -67,6 +67,8 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
 
 async def _watch(models: ModelStore, stop: asyncio.Event) -> None:
     watching = asyncio.create_task(models.watch())
-    await stop.wait()
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
+    try:
+        await stop.wait()
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

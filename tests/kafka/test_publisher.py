@@ -53,7 +53,7 @@ async def until_published(database: Database, target: int) -> None:
     await until(done, 60)
 
 
-async def test_what_arrives(database: Database, database_url: str, stream: Stream) -> None:
+async def assorted(database: Database) -> None:
     await run(
         database,
         """
@@ -72,6 +72,10 @@ async def test_what_arrives(database: Database, database_url: str, stream: Strea
         select 'item.created', 'huge', '1', jsonb_build_object('text', repeat('x', 20000))
         """,
     )
+
+
+async def test_what_arrives(database: Database, database_url: str, stream: Stream) -> None:
+    await assorted(database)
     more = {"KAFKA_TOMBSTONES": "true", "KAFKA_MAX_MESSAGE_BYTES": "10000"}
     async with working(stream.settings(database_url, **more)):
         await until_published(database, 5)
