@@ -48,6 +48,7 @@ class ServerSettings(Group):
     host: str = Field("127.0.0.1", alias="HOST")
     port: int = Field(8055, alias="PORT", ge=0, le=65535)
     public_url: str = Field("/", alias="PUBLIC_URL")
+    openapi: bool = Field(True, alias="OPENAPI_ENABLED")
     max_payload_size: Size = Field(UNITS["mb"], alias="MAX_PAYLOAD_SIZE")
     shutdown_timeout: int = Field(10_000, alias="SERVER_SHUTDOWN_TIMEOUT", ge=0)
 

@@ -1,4 +1,4 @@
-"""`GET /server/specs/events`: what the streams look like, as far as the caller may read."""
+"""`/server/specs/events` and `/server/specs/oas`: what streams and REST look like, as far as the caller may."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import orjson
 from aiohttp import web
 
 from api.keys import CONTEXT, SETTINGS
-from api.responses import raw_json
-from domain.errors import Forbidden
+from api.responses import dumps, raw_json
+from api.rest.resources import SYSTEM
+from api.rest.server import VERSION as REFERENCE
+from domain.errors import Forbidden, RouteNotFound
+from domain.model.openapi import specification
 from domain.streams.specs import document
 
 VERSION = "0.1.0"
+PATHS = {**{entry.collection: entry.path for entry in SYSTEM}, "directus_settings": "/settings"}
 
 
 async def events(request: web.Request) -> web.Response:
@@ -33,6 +37,15 @@ async def events(request: web.Request) -> web.Response:
     return raw_json(orjson.dumps(found))
 
 
+async def openapi(request: web.Request) -> web.Response:
+    """GET /server/specs/oas: an OpenAPI 3.0 document, without envelope."""
+    settings, context = request.app[SETTINGS].server, request[CONTEXT]
+    if not settings.openapi:
+        raise RouteNotFound(request.path)
+    found = specification(context.model, context.rights, settings.public_url, REFERENCE, PATHS)
+    return raw_json(dumps(found))
+
+
 def routes() -> list[web.RouteDef]:
     """The routes of the descriptions."""
-    return [web.get("/server/specs/events", events)]
+    return [web.get("/server/specs/events", events), web.get("/server/specs/oas", openapi)]
