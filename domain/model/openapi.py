@@ -56,15 +56,17 @@ def specification(model: Model, rights: Rights, url: str, version: str, paths: M
     found: Object = {}
     schemas: Object = {}
     tags: list[Object] = []
-    for collection in model.collections.values():
-        if not collection.table or not rights.may(collection.name, "read"):
-            continue
-        path = paths.get(collection.name) if collection.system else f"/items/{collection.name}"
-        if path is None:
-            continue
+    places = {
+        name: paths.get(name) if entry.system else f"/items/{name}"
+        for name, entry in model.collections.items()
+        if entry.table and rights.may(name, "read")
+    }
+    shown = {name: path for name, path in places.items() if path is not None}
+    for name, path in shown.items():
+        collection = model.collections[name]
         tag = tag_of(collection)
         tags.append(_described({"name": tag, "x-collection": collection.name}, collection.meta))
-        schemas[tag] = _schema(model, rights, collection)
+        schemas[tag] = _schema(model, rights, collection, shown)
         found.update(_paths(rights, collection, path, tag))
     return {
         "openapi": "3.0.1",
@@ -104,7 +106,7 @@ def tag_of(collection: Collection) -> str:
     return name if collection.system else f"Items{name}"
 
 
-def _schema(model: Model, rights: Rights, collection: Collection) -> Object:
+def _schema(model: Model, rights: Rights, collection: Collection, shown: Mapping[str, str]) -> Object:
     fields = {
         name: field
         for name, field in collection.item_fields.items()
@@ -117,13 +119,13 @@ def _schema(model: Model, rights: Rights, collection: Collection) -> Object:
     ]
     schema: Object = {
         "type": "object",
-        "properties": {name: _property(model, rights, field) for name, field in fields.items()},
+        "properties": {name: _property(model, field, shown) for name, field in fields.items()},
         "x-collection": collection.name,
     }
     return {**schema, "required": required} if required else schema
 
 
-def _property(model: Model, rights: Rights, field: Field) -> Object:
+def _property(model: Model, field: Field, shown: Mapping[str, str]) -> Object:
     own: Object = {"nullable": field.column is None or field.column.nullable}
     _described(own, field.meta)
     plain = dict(_TYPES.get(field.type, {"type": "string"}))
@@ -131,7 +133,7 @@ def _property(model: Model, rights: Rights, field: Field) -> Object:
     if side is None or side.kind == "a2o":
         return {**own, **(plain if not field.alias else {"type": "array", "items": {"type": "string"}})}
     target = model.collection(str(side.relation.related if side.kind == "m2o" else side.relation.collection))
-    if target is None or not rights.may(target.name, "read"):
+    if target is None or target.name not in shown:
         return {**own, **(plain if side.kind == "m2o" else {"type": "array", "items": {"type": "string"}})}
     reference = {"$ref": f"#/components/schemas/{tag_of(target)}"}
     if side.kind == "m2o":
