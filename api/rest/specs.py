@@ -1,4 +1,4 @@
-"""`/server/specs/events` and `/server/specs/oas`: what streams and REST look like, as far as the caller may."""
+"""`/server/specs`: what streams (`events`) and REST (`oas`) look like, as far as the caller may."""
 
 from __future__ import annotations
 
