@@ -94,6 +94,22 @@ def takeover(work: Annotated[Path, typer.Option(help="Where the reference and lo
     record(work)
 
 
+@app.command()
+def files(
+    sides: Annotated[str, typer.Option(help="Who takes part.")] = "reference,acta",
+    megabytes: Annotated[int, typer.Option(help="Size of the upload.")] = 1024,
+    rounds: Rounds = 3,
+    work: Annotated[Path, typer.Option(help="Where the reference and logs go.")] = _WORK,
+    database: Postgres = _LOCAL,
+) -> None:
+    """Measure variants from cache, new variants beside plain libvips, and a large upload."""
+    from bench.files import measure
+
+    require("wrk")
+    work.mkdir(parents=True, exist_ok=True)
+    print(report.table(measure(database, work, tuple(sides.split(",")), megabytes, rounds, _console.print)))
+
+
 @app.command("time")
 def time_(
     events: Annotated[int, typer.Option(help="Events in the log.")] = 1_000_000,

@@ -75,6 +75,9 @@ async def _send_variant(
     request: web.Request, seen: Seen, wanted: Transformation, headers: dict[str, str]
 ) -> web.StreamResponse:
     variants = request.app[VARIANTS]
+    kept = variants.recent.get(seen.asset.storage, variants.path(seen.asset, wanted))
+    if kept is not None:
+        return Whole(body=kept, headers=headers)
     try:
         return await _send(request, seen, variants.path(seen.asset, wanted), headers, ranged=False)
     except NotFound:
@@ -108,6 +111,8 @@ async def _send(
     status = 206 if part else 200
     start, length = (part.start, part.length) if part else (0, size)
     if body is not None:
+        if not ranged:
+            request.app[VARIANTS].recent.put(seen.asset.storage, path, body)
         return Whole(body=body[start : start + length], status=status, headers=headers)
     return SentFile(file, start, length, status=status, headers=headers)
 

@@ -18,6 +18,7 @@ from projections.database import Database
 from projections.files import contents, tasks
 from projections.files.contents import Asset
 from services.files.objects import Objects, file_chunks, variant_base
+from services.files.recent import Recent
 from services.images.pool import ImagePool
 from services.storage.base import NotFound, StorageError
 
@@ -32,6 +33,7 @@ class Variants:
     objects: Objects
     images: ImagePool
     settings: AssetsSettings
+    recent: Recent = field(default_factory=Recent)
     _making: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
 
     def path(self, asset: Asset, wanted: Transformation) -> str:

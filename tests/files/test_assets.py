@@ -272,6 +272,21 @@ async def test_too_many_at_once_are_asked_to_come_back(api: Files) -> None:
     assert (await api.fetch(f"/assets/{record['id']}?width=77"))[0] == 200
 
 
+async def test_a_variant_that_is_kept_in_memory_is_guarded_like_any_other(api: Files, server: Server) -> None:
+    record = await api.upload(picture(40, 30), "a.jpg", "image/jpeg")
+    path = f"/assets/{record['id']}?width=20"
+    _, headers, content = await api.fetch(path)
+    again = await api.fetch(path)
+    assert (again[0], again[2], again[1]["Content-Type"]) == (200, content, headers["Content-Type"])
+    async with files(server, None) as nobody:
+        assert (await nobody.fetch(path))[0] == 403
+    new = picture(40, 30, "PNG")
+    await api.send("PATCH", f"/files/{record['id']}", [Part("file", new, "b.png", "image/png")])
+    assert opened((await api.fetch(path))[2]).format == "PNG"
+    await api.delete(f"/files/{record['id']}")
+    assert (await api.fetch(path))[0] == 403
+
+
 async def test_a_file_that_goes_while_it_is_transformed_leaves_nothing(api: Files, storage: Path) -> None:
     record = await api.upload(picture(4000, 3000), "a.jpg", "image/jpeg")
     asking = asyncio.create_task(api.fetch(f"/assets/{record['id']}?format=png"))

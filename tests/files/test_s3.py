@@ -1,0 +1,129 @@
+"""Files in a bucket of a real MinIO server: all that a directory does, and what happens when it is away."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.files import Files, Part, files, opened, picture
+from tests.support.minio import BUILD_SECONDS, Bucket, running_minio
+from tests.support.server import Server, running_server
+from tests.support.waiting import until
+
+# The first of them builds the server where that has never been done.
+pytestmark = pytest.mark.timeout(BUILD_SECONDS + 100)
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    with running_minio(tmp_path_factory.mktemp("minio")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def server(served_url: str, storage: Path, bucket: Bucket) -> Iterator[Server]:
+    extra = {"STORAGE_LOCATIONS": "cloud,local", "STORAGE_LOCAL_ROOT": str(storage)}
+    with running_server(served_url, "--no-followers", extra={**extra, **bucket.settings("cloud")}) as running:
+        yield running
+
+
+@pytest.fixture
+async def api(server: Server, bucket: Bucket) -> AsyncIterator[Files]:
+    async with files(server) as found:
+        yield found
+
+
+def left(served_url: str) -> int:
+    with psycopg.connect(served_url) as connection:
+        row = connection.execute("select count(*) from acta.file_tasks").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+async def test_the_life_of_a_file(api: Files, bucket: Bucket, served_url: str) -> None:
+    before = bucket.objects()
+    old, new = picture(400, 300), picture(40, 30, "PNG")
+    record = await api.upload(old, "a.jpg", "image/jpeg")
+    key = record["id"]
+    assert (record["storage"], record["width"], record["filesize"]) == ("cloud", 400, str(len(old)))
+    assert bucket.client.get_object(bucket.name, f"some/prefix/{key}.jpg").read() == old
+    status, headers, content = await api.fetch(f"/assets/{key}")
+    assert (status, content, headers["Content-Length"]) == (200, old, str(len(old)))
+    status, headers, content = await api.fetch(f"/assets/{key}", headers={"Range": "bytes=100-199"})
+    assert (status, content) == (206, old[100:200])
+    status, headers, _ = await api.fetch(f"/assets/{key}", "HEAD")
+    assert (status, headers["Content-Length"]) == (200, str(len(old)))
+    for _ in range(2):
+        status, _, content = await api.fetch(f"/assets/{key}?width=100&format=webp")
+        assert (status, opened(content).size) == (200, (100, 75))
+    assert any(name.startswith(f"{key}__") for name in bucket.objects())
+    await api.send("PATCH", f"/files/{key}", [Part("file", new, "b.png", "image/png")])
+    assert (await api.fetch(f"/assets/{key}"))[2] == new
+    digest = hashlib.sha256(old).hexdigest()
+    assert bucket.objects() - before == {f"{key}.png", f".versions/{digest[:2]}/{digest}"}
+    await api.patch(f"/files/{key}", {"filename_disk": "deep/x.png"})
+    assert (await api.fetch(f"/assets/{key}"))[2] == new
+    assert (await api.delete(f"/files/{key}")).status == 204
+    assert bucket.objects() == before
+    assert left(served_url) == 0
+
+
+async def test_large_files_go_on_in_parts(api: Files, bucket: Bucket, storage: Path) -> None:
+    content = bytes(range(256)) * 100_000
+    record = await api.upload(content, "a.bin")
+    assert (await api.fetch(f"/assets/{record['id']}"))[2] == content
+    status, _, part = await api.fetch(f"/assets/{record['id']}", headers={"Range": "bytes=20000001-20000256"})
+    assert (status, part) == (206, content[20_000_001:20_000_257])
+    assert list(storage.iterdir()) == []
+
+
+async def test_several_locations_at_once(api: Files, storage: Path) -> None:
+    record = await api.upload(b"here", "a.txt", "text/plain", storage="local")
+    assert (storage / record["filename_disk"]).read_bytes() == b"here"
+    assert (await api.fetch(f"/assets/{record['id']}"))[2] == b"here"
+
+
+async def test_a_client_that_leaves_leaves_nothing(api: Files, bucket: Bucket, served_url: str) -> None:
+    before = bucket.objects()
+    _, writer = await asyncio.open_connection("127.0.0.1", int(api.url.rpartition(":")[2]))
+    head = (
+        "POST /files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admintoken\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 90000000\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="f"; filename="a.bin"\r\n\r\n'
+    )
+    writer.write(head.encode() + b"x" * 25_000_000)
+    await writer.drain()
+    await asyncio.sleep(0.5)
+    writer.close()
+
+    async def settled() -> bool:
+        unfinished = bucket.client._list_multipart_uploads(bucket.name, prefix="some/prefix/").uploads
+        return bucket.objects() == before and not unfinished and left(served_url) == 0
+
+    await until(settled, 15)
+
+
+async def test_away_and_back(api: Files, bucket: Bucket, served_url: str) -> None:
+    record = await api.upload(b"there", "a.txt", "text/plain")
+    before = bucket.objects()
+    bucket.stop()
+    try:
+        sent = await api.send("POST", "/files", [Part("file", b"lost", "b.txt", "text/plain")])
+        assert (sent.status, sent.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert sent.headers["Retry-After"]
+        assert (await api.fetch(f"/assets/{record['id']}"))[0] == 503
+        assert (await api.get("/files", filter={"filename_download": "b.txt"})).data == []
+        assert (await api.delete(f"/files/{record['id']}")).status == 204
+    finally:
+        bucket.start()
+    with psycopg.connect(served_url, autocommit=True) as connection:
+        connection.execute("update acta.file_tasks set due = now()")
+
+    async def settled() -> bool:
+        return left(served_url) == 0
+
+    await until(settled, 20)
+    assert bucket.objects() == before - {record["filename_disk"]}
