@@ -88,3 +88,8 @@ def _is_formatted(argument: ast.expr) -> bool:
         and argument.func.attr == "format"
         and isinstance(argument.func.value, ast.Constant)
     )
+
+
+def test_the_image_holds_every_package() -> None:
+    lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
+    assert {f"COPY {package} {package}" for package in PACKAGES} <= set(lines)
