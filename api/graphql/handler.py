@@ -15,7 +15,8 @@ from api.graphql.operations import COOKIES
 from api.graphql.persisted import Persisted
 from api.graphql.run import Asked
 from api.graphql.sdl import sdl
-from api.keys import CONTEXT, GRAPHQL, SETTINGS
+from api.keys import CONTEXT, GRAPHQL, SETTINGS, SOCKET_PATHS
+from api.realtime.routes import graphql_socket, is_upgrade
 from api.responses import PLAIN, failure, raw_json
 from domain.errors import InvalidPayload, InvalidQuery, RouteNotFound
 from domain.graphql.errors import GraphQLExecution, MethodNotAllowed
@@ -25,7 +26,9 @@ MEDIA_TYPE = "application/graphql-response+json"
 
 
 async def items(request: web.Request) -> web.StreamResponse:
-    """`/graphql`, whatever stands behind it."""
+    """`/graphql`, whatever stands behind it; an upgrade there is for subscriptions."""
+    if request.path in request.app[SOCKET_PATHS] and is_upgrade(request):
+        return await graphql_socket(request)
     return await _handle(request, "items")
 
 

@@ -13,6 +13,7 @@ from api import keys
 from api.auth.credentials import origin_of
 from api.auth.origins import from_own_pages
 from api.realtime.connection import Connection, Services
+from api.realtime.graphql import PROTOCOL, GraphQLConnection
 from api.realtime.hub import Hub
 from api.realtime.logs import Tap, stream
 from api.realtime.outbox import Outbox
@@ -24,6 +25,9 @@ HUB = web.AppKey("hub", Hub)
 SERVICES = web.AppKey("realtime", Services)
 SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("sockets")
 LOGS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("log sockets")
+GRAPHQL_SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("graphql sockets")
+# There the handler of requests hands upgrades over.
+GRAPHQL_PATH = "/graphql"
 TAP = web.AppKey("tap", Tap)
 
 
@@ -41,6 +45,33 @@ async def json_socket(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     app[SOCKETS].add(response)
     await Connection(app[SERVICES], response, visitor).run()
+    return response
+
+
+async def graphql_socket(request: web.Request) -> web.StreamResponse:
+    """The socket of GraphQL subscriptions."""
+    app = request.app
+    settings = app[keys.SETTINGS].realtime
+    visitor = await admitted(request, settings.graphql_auth, app[GRAPHQL_SOCKETS], settings.graphql_limit)
+    response = web.WebSocketResponse(
+        protocols=(PROTOCOL,), max_msg_size=app[keys.SETTINGS].server.max_payload_size
+    )
+    await response.prepare(request)
+    if response.ws_protocol != PROTOCOL:
+        await response.close(code=4406, message=b"Subprotocol not acceptable")
+        return response
+    app[GRAPHQL_SOCKETS].add(response)
+    services = app[SERVICES]
+    connection = GraphQLConnection(
+        app[keys.GRAPHQL],
+        services.hub,
+        services.views,
+        response,
+        visitor,
+        settings.graphql_auth,
+        settings.graphql_auth_timeout,
+    )
+    await connection.run()
     return response
 
 
@@ -108,6 +139,8 @@ def routes(settings: RealtimeSettings) -> list[web.RouteDef]:
         found.append(web.get(settings.rest_path, json_socket))
     if settings.enabled and settings.logs_enabled:
         found.append(web.get(settings.logs_path, log_socket))
+    if settings.enabled and settings.graphql_enabled and settings.graphql_path != GRAPHQL_PATH:
+        found.append(web.get(settings.graphql_path, graphql_socket))
     return found
 
 
@@ -146,7 +179,7 @@ async def realtime(app: web.Application) -> AsyncIterator[None]:
 
 async def close_sockets(app: web.Application) -> None:
     """Before the server stops: no client is waited for."""
-    open_sockets = [*app[SOCKETS], *app[LOGS]]
+    open_sockets = [*app[SOCKETS], *app[GRAPHQL_SOCKETS], *app[LOGS]]
     await asyncio.gather(*(socket.close() for socket in open_sockets), return_exceptions=True)
 
 
@@ -156,7 +189,7 @@ def set_up(app: web.Application) -> None:
     app[keys.SOCKET_PATHS] = socket_paths(settings)
     if not settings.enabled:
         return
-    app[SOCKETS], app[LOGS], app[TAP] = WeakSet(), WeakSet(), Tap()
+    app[SOCKETS], app[GRAPHQL_SOCKETS], app[LOGS], app[TAP] = WeakSet(), WeakSet(), WeakSet(), Tap()
     app.router.add_routes(routes(settings))
     app.cleanup_ctx.append(realtime)
     app.on_shutdown.append(close_sockets)

@@ -1,0 +1,186 @@
+"""GraphQL subscriptions over a socket: the protocol ``graphql-transport-ws``."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from api.graphql.run import Asked, Engine
+from api.realtime import protocol
+from api.realtime.hub import Hub
+from api.realtime.mutated import Errors, Mutated, errors_of, wanted
+from api.realtime.outbox import Outbox
+from api.realtime.views import Views
+from api.realtime.visitor import AuthFailed, Mode, Visitor
+from domain.errors import ActaError, ErrorGroup, InvalidPayload
+
+PROTOCOL: Final = "graphql-transport-ws"
+MOST: Final = 100
+"""Subscriptions of one socket."""
+
+
+class Close(Exception):
+    """The connection is to be closed with a code of the protocol."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class GraphQLConnection:
+    """A socket from its upgrade to its end. Times in seconds."""
+
+    engine: Engine
+    hub: Hub
+    views: Views
+    socket: web.WebSocketResponse
+    visitor: Visitor
+    mode: Mode
+    auth_timeout: float
+    outbox: Outbox = field(init=False)
+    _subscriptions: dict[str, Mutated] = field(default_factory=dict)
+    _acknowledged: bool = False
+
+    def __post_init__(self) -> None:
+        """Make the outbox."""
+        self.outbox = Outbox(self.socket)
+
+    async def run(self) -> None:
+        """Serve the client until it or we end it."""
+        writer = asyncio.create_task(self.outbox.drain())
+        reader = asyncio.create_task(self._read())
+        closing: Close | None = None
+        try:
+            await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, writer):
+                task.cancel()
+            results = await asyncio.gather(reader, writer, return_exceptions=True)
+            closing = next((one for one in results if isinstance(one, Close)), None)
+            for subscription in self._subscriptions.values():
+                self.hub.leave(subscription)
+            await self.outbox.flush()
+            if closing is not None:
+                await self.socket.close(code=closing.code, message=closing.reason.encode())
+
+    async def _read(self) -> None:
+        began = time.monotonic()
+        while True:
+            try:
+                async with asyncio.timeout(self._patience(began)):
+                    received = await self.socket.receive()
+            except TimeoutError:
+                if not self._acknowledged:
+                    raise Close(4408, "Connection initialisation timeout") from None
+                raise Close(4403, "Forbidden") from None
+            if received.type is not WSMsgType.TEXT:
+                return
+            await self._handle(received.data)
+
+    def _patience(self, began: float) -> float | None:
+        """How long the next message may take: until the handshake is due, or the token ends."""
+        if not self._acknowledged:
+            return max(0.0, began + self.auth_timeout - time.monotonic())
+        until = self.visitor.until
+        return None if until is None else max(0.0, until - time.time())
+
+    async def _handle(self, text: str) -> None:
+        try:
+            message = protocol.message_of(text)
+        except ActaError:
+            raise Close(4400, "Invalid message received") from None
+        kind = message["type"]
+        if kind == "connection_init":
+            await self._begin(message)
+        elif kind == "ping":
+            self.outbox.put(protocol.frame("pong"))
+        elif kind == "pong":
+            return
+        elif not self._acknowledged:
+            raise Close(4403 if self.mode == "handshake" else 4401, "Unauthorized")
+        elif kind == "subscribe":
+            await self._subscribe(message)
+        elif kind == "complete":
+            self._forget(str(message.get("id")))
+        else:
+            raise Close(4400, "Invalid message received")
+
+    async def _begin(self, message: dict[str, Any]) -> None:
+        if self._acknowledged:
+            raise Close(4429, "Too many initialisation requests")
+        payload = message.get("payload")
+        token = payload.get("access_token") if isinstance(payload, dict) else None
+        if isinstance(token, str):
+            try:
+                await self.visitor.enter(token)
+            except AuthFailed:
+                self.outbox.put(protocol.refusal("auth", "AUTH_FAILED", "Authentication failed"))
+                return
+        elif self.mode == "handshake":
+            raise Close(4403, "Forbidden")
+        self._acknowledged = True
+        self.outbox.put(protocol.frame("connection_ack"))
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        key, payload = message.get("id"), message.get("payload")
+        if not isinstance(key, str) or not key or not isinstance(payload, dict):
+            raise Close(4400, "Invalid message received")
+        if key in self._subscriptions:
+            raise Close(4409, f"Subscriber for {key} already exists")
+        try:
+            asked, since = _asked(payload)
+            if len(self._subscriptions) >= MOST:
+                raise InvalidPayload(f"A socket has at most {MOST} subscriptions")
+            context = await self.visitor.context()
+            collection = (await wanted(self.engine, context, asked)).collection
+            self.views.check(context, collection)
+        except (ActaError, ErrorGroup) as error:
+            self._fail(key, errors_of(error))
+            return
+        subscription = Mutated(
+            self.engine,
+            self.views,
+            self.visitor,
+            asked,
+            collection,
+            lambda result: self._next(key, result),
+            lambda errors: self._fail(key, errors),
+            positions=since is not None,
+        )
+        self._subscriptions[key] = subscription
+        await self.hub.join(subscription, await self.hub.last_position() if since is None else since)
+
+    def _next(self, key: str, result: bytes) -> None:
+        if key in self._subscriptions:
+            head = b'{"id":' + orjson.dumps(key) + b',"type":"next","payload":'
+            self.outbox.put(head + result + b"}")
+
+    def _fail(self, key: str, errors: Errors) -> None:
+        self._forget(key)
+        self.outbox.put(protocol.frame("error", id=key, payload=errors))
+
+    def _forget(self, key: str) -> None:
+        subscription = self._subscriptions.pop(key, None)
+        if subscription is not None:
+            self.hub.leave(subscription)
+
+
+def _asked(payload: dict[str, Any]) -> tuple[Asked, int | None]:
+    """The document of a message, and the position to begin after (``extensions.since``)."""
+    text, variables, name = payload.get("query"), payload.get("variables"), payload.get("operationName")
+    extensions = payload.get("extensions")
+    since = extensions.get("since") if isinstance(extensions, dict) else None
+    if not isinstance(text, str) or not text:
+        raise InvalidPayload('"query" is required')
+    if not isinstance(variables, dict | None) or not isinstance(name, str | None):
+        raise InvalidPayload('"variables" has to be an object, "operationName" a text')
+    if since is not None and (isinstance(since, bool) or not isinstance(since, int) or since < 0):
+        raise InvalidPayload('"since" has to be a position')
+    return Asked(text, variables or {}, name), since

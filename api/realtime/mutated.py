@@ -1,0 +1,188 @@
+"""One GraphQL subscription: ``<collection>_mutated``, a frame for each item that is touched.
+
+The document is held against the schema of the receiver's rights at every event, so rights that were taken
+away end what it sees; what was valid when it subscribed may be an error later.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from graphql import OperationDefinitionNode, OperationType
+from graphql.execution.values import get_argument_values, get_variable_values
+from graphql.language.ast import FieldNode
+
+from api.graphql.answers import dumps
+from api.graphql.collect import Collector
+from api.graphql.documents import Document
+from api.graphql.run import Asked, Engine
+from api.keys import Context
+from api.realtime.hub import Shared
+from api.realtime.views import Views
+from api.realtime.visitor import Visitor
+from domain.errors import ActaError, ErrorGroup, Forbidden, InvalidQuery, ServiceUnavailable
+from domain.log.changes import Change
+
+log = logging.getLogger(__name__)
+Errors = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a document asks for: the answer's name, the root field's nodes, the collection, the event."""
+
+    name: str
+    nodes: Sequence[FieldNode]
+    collection: str
+    event: str | None
+    collector: Collector
+    document: Document
+
+
+async def wanted(engine: Engine, context: Context, asked: Asked) -> Wanted:
+    """Read a subscription for the caller's schema.
+
+    Raises:
+        GraphQLValidation: for what the schema does not have.
+        InvalidQuery: for anything but one subscription of one field.
+    """
+    document = await engine.document(context, "items", asked.text)
+    operation = document.operation(asked.operation)
+    if operation is None or operation.operation != OperationType.SUBSCRIPTION:
+        raise InvalidQuery("Only subscriptions are answered over this socket")
+    variables = _variables(document, operation, asked.variables)
+    collector = engine.preparing.collector(document, variables)
+    type_ = document.schema.subscription_type
+    found = collector.fields([operation.selection_set], "Subscription")
+    if type_ is None or len(found) != 1:
+        raise InvalidQuery("A subscription has exactly one field")
+    [(name, nodes)] = found.items()
+    root = document.schema.subscriptions.get(nodes[0].name.value)
+    if root is None:
+        raise InvalidQuery("There is nothing to subscribe to")
+    given = get_argument_values(type_.fields[nodes[0].name.value], nodes[0], variables)
+    event = given.get("event")
+    return Wanted(
+        name, nodes, root.collection, str(getattr(event, "value", event) or "") or None, collector, document
+    )
+
+
+def _variables(
+    document: Document, operation: OperationDefinitionNode, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    variables = get_variable_values(document.schema, operation.variable_definitions, dict(given))
+    if isinstance(variables, list):
+        raise InvalidQuery(variables[0].message)
+    return variables
+
+
+class Mutated:
+    """A subscription that runs. ``put`` sends a result, ``end`` tells of errors and ends it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        views: Views,
+        visitor: Visitor,
+        asked: Asked,
+        collection: str,
+        put: Callable[[bytes], None],
+        end: Callable[[Errors], None],
+        *,
+        positions: bool,
+    ) -> None:
+        self.collection = collection
+        self._engine = engine
+        self._views = views
+        self._visitor = visitor
+        self._asked = asked
+        self._put = put
+        self._end = end
+        self._positions = positions
+
+    async def told(self, change: Change, shared: Shared) -> None:
+        """Send a result for each item of a change that the receiver may see."""
+        try:
+            context = await self._visitor.context()
+            asked = await wanted(self._engine, context, self._asked)
+            if asked.event not in (None, change.action):
+                return
+            for payload in await self._payloads(context, asked, change, shared):
+                self._put(payload)
+        except (ActaError, ErrorGroup) as error:
+            self._end(errors_of(error))
+        except Exception:
+            log.exception("realtime: a subscription to %s failed", self.collection)
+
+    async def _payloads(self, context: Context, asked: Wanted, change: Change, shared: Shared) -> list[bytes]:
+        if change.action == "delete":
+            keys = await self._views.departed(context, change, {}, shared)
+            return [self._payload(asked, change, key, b"null") for key in keys]
+        found = []
+        for key in change.keys:
+            item = await self._item(context, asked, key)
+            if item is not None:
+                found.append(self._payload(asked, change, key, item))
+        return found
+
+    async def _item(self, context: Context, asked: Wanted, key: str) -> dict[str, bytes] | bytes | None:
+        """The members of the item that are asked for, by the name of each ``data``; None when unseen."""
+        mutated = asked.collector.below(asked.nodes, f"{asked.collection}_mutated")
+        compiler = self._engine.preparing.compiler(asked.collector, context.caller)
+        answers: dict[str, bytes] = {}
+        for name, nodes in mutated.items():
+            if nodes[0].name.value != "data":
+                continue
+            value = await self._engine.read_one(context, compiler.item(asked.collection, nodes, key).plan)
+            if isinstance(value, ServiceUnavailable):
+                raise value
+            if not isinstance(value, bytes):
+                return None
+            answers[name] = value
+        if not answers and not await self._seen(context, asked.collection, key):
+            return None
+        return answers
+
+    async def _seen(self, context: Context, collection: str, key: str) -> bool:
+        reader = self._engine.preparing.reader
+        fields = list(context.model.collections[collection].primary_key)
+        try:
+            found = await reader.by_keys(
+                context.model, context.rights, context.caller, collection, [key], {"fields": fields}
+            )
+        except Forbidden:
+            return False
+        return found != b'{"data":[]}'
+
+    def _payload(
+        self, asked: Wanted, change: Change, key: str, item: dict[str, bytes] | bytes | None
+    ) -> bytes:
+        members: list[bytes] = []
+        type_name = f"{asked.collection}_mutated"
+        for name, nodes in asked.collector.below(asked.nodes, type_name).items():
+            match nodes[0].name.value:
+                case "key":
+                    value = orjson.dumps(key)
+                case "event":
+                    value = orjson.dumps(change.action)
+                case "__typename":
+                    value = orjson.dumps(type_name)
+                case _:
+                    value = item[name] if isinstance(item, dict) else b"null"
+            members.append(orjson.dumps(name) + b":" + value)
+        data = b"{" + orjson.dumps(asked.name) + b":{" + b",".join(members) + b"}}"
+        more = b',"extensions":' + dumps({"position": change.position}) if self._positions else b""
+        return b'{"data":' + data + more + b"}"
+
+
+def errors_of(error: ActaError | ErrorGroup) -> Errors:
+    """An error as GraphQL errors; failed validations of a document are the errors themselves."""
+    first = error.errors[0] if isinstance(error, ErrorGroup) else error
+    inner = first.extensions.get("errors")
+    if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+        return inner
+    return [first.entry()]

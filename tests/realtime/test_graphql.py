@@ -1,0 +1,177 @@
+"""GraphQL subscriptions as clients of the protocol see them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.realtime.conftest import Socket
+from tests.support.http import Client
+from tests.support.server import ADMIN_EMAIL, ADMIN_PASSWORD, ADMIN_TOKEN, Server
+
+EXTRA = {"WEBSOCKETS_GRAPHQL_AUTH_TIMEOUT": "2", "ACCESS_TOKEN_TTL": "2s"}
+ALL = "subscription { notes_mutated { key event data { id title } } }"
+
+
+@asynccontextmanager
+async def opened(server: Server, protocol: str = "graphql-transport-ws") -> AsyncIterator[Socket]:
+    url = server.url + "/graphql"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, protocols=[protocol], autoclose=False) as socket,
+    ):
+        yield Socket(socket)
+
+
+@asynccontextmanager
+async def begun(server: Server, token: str = ADMIN_TOKEN) -> AsyncIterator[Socket]:
+    async with opened(server) as socket:
+        answer = await socket.ask(type="connection_init", payload={"access_token": token})
+        assert answer == {"type": "connection_ack"}
+        yield socket
+
+
+async def subscribe(socket: Socket, query: str, key: str = "1", **payload: Any) -> None:
+    await socket.send(type="subscribe", id=key, payload={"query": query, **payload})
+    # The answer to a ping tells that the subscription before it is in place.
+    assert await socket.ask(type="ping") == {"type": "pong"}
+
+
+def result(frame: Any) -> Any:
+    assert frame["type"] == "next", frame
+    return frame["payload"]["data"]
+
+
+async def test_a_frame_for_each_item(server: Server, api: Client) -> None:
+    async with begun(server) as socket:
+        await subscribe(socket, ALL)
+        made = await api.post("/items/notes", [{"title": "a"}, {"title": "b"}])
+        keys = [str(item["id"]) for item in made.data]
+        for key, title in zip(keys, "ab", strict=True):
+            item = {"id": key, "title": title}
+            assert result(await socket.frame()) == {
+                "notes_mutated": {"key": key, "event": "create", "data": item}
+            }
+        await api.patch("/items/notes", {"keys": keys, "data": {"title": "c"}})
+        events = [result(await socket.frame())["notes_mutated"] for _ in keys]
+        assert [(event["event"], event["data"]["title"]) for event in events] == [("update", "c")] * 2
+        await api.delete(f"/items/notes/{keys[0]}")
+        deleted = {"key": keys[0], "event": "delete", "data": None}
+        assert result(await socket.frame()) == {"notes_mutated": deleted}
+        await socket.send(type="complete", id="1")
+        await api.delete(f"/items/notes/{keys[1]}")
+        assert await socket.silent()
+
+
+async def test_aliases_arguments_and_variables(server: Server, api: Client) -> None:
+    query = """subscription ($event: EventEnum, $with: Boolean!) {
+      mine: notes_mutated(event: $event) { __typename k: key d: data { t: title @include(if: $with) } }
+    }"""
+    async with begun(server) as socket:
+        await subscribe(socket, query, variables={"event": "update", "with": True})
+        key = (await api.post("/items/notes", {"title": "a"})).data["id"]
+        await api.patch(f"/items/notes/{key}", {"title": "b"})
+        assert result(await socket.frame()) == {
+            "mine": {"__typename": "notes_mutated", "k": str(key), "d": {"t": "b"}}
+        }
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"query": "subscription { nope_mutated { key } }"},
+        {"query": "{ notes { id } }"},
+        {"query": "subscription {"},
+        {"query": 5},
+        {"query": ALL, "variables": 5},
+        {"query": "subscription ($e: EventEnum!) { notes_mutated(event: $e) { key } }"},
+        {"query": ALL, "extensions": {"since": "x"}},
+    ],
+)
+async def test_what_is_refused(server: Server, payload: dict[str, Any]) -> None:
+    async with begun(server) as socket:
+        answer = await socket.ask(type="subscribe", id="1", payload=payload)
+        assert (answer["type"], answer["id"]) == ("error", "1")
+        assert answer["payload"][0]["message"]
+        assert await socket.ask(type="ping") == {"type": "pong"}
+
+
+async def test_the_receivers_rights(server: Server, api: Client) -> None:
+    rule = {
+        "collection": "notes",
+        "action": "read",
+        "fields": ["id", "title"],
+        "permissions": {"owner": {"_eq": "me"}},
+    }
+    rules = {"create": [rule], "update": [], "delete": []}
+    policy = (await api.post("/policies", {"name": "p", "permissions": rules})).data["id"]
+    user = {"email": "s@example.com", "token": "subscriber", "policies": [{"policy": policy}]}
+    await api.post("/users", user)
+    async with begun(server, "subscriber") as socket:
+        hidden = "subscription { notes_mutated { data { owner } } }"
+        answer = await socket.ask(type="subscribe", id="x", payload={"query": hidden})
+        assert answer["type"] == "error"
+        await subscribe(socket, ALL)
+        made = await api.post("/items/notes", [{"title": "a", "owner": "you"}, {"title": "b", "owner": "me"}])
+        theirs, mine = (str(item["id"]) for item in made.data)
+        assert result(await socket.frame())["notes_mutated"]["key"] == mine
+        await api.delete("/items/notes", [int(theirs), int(mine)])
+        assert result(await socket.frame())["notes_mutated"]["key"] == mine
+        await api.delete(f"/policies/{policy}")
+        await api.post("/items/notes", {"title": "c", "owner": "me"})
+        assert (await socket.frame())["type"] == "error"
+
+
+async def test_what_was_missed_comes_first(server: Server, api: Client) -> None:
+    query = "subscription { notes_mutated(event: create) { key } }"
+    async with begun(server) as socket:
+        await subscribe(socket, query, extensions={"since": 10**9})
+        key = (await api.post("/items/notes", {"title": "a"})).data["id"]
+        assert await socket.silent()
+    async with begun(server) as socket:
+        await socket.send(type="subscribe", id="1", payload={"query": query, "extensions": {"since": 0}})
+        frame = await socket.frame()
+        while result(frame)["notes_mutated"]["key"] != str(key):
+            frame = await socket.frame()
+        assert frame["payload"]["extensions"]["position"] > 0
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        ([{"type": "subscribe", "id": "1", "payload": {"query": ALL}}], 4403),
+        ([{"type": "connection_init"}], 4403),
+        ([{"type": "connection_init", "payload": {"access_token": ADMIN_TOKEN}}] * 2, 4429),
+        ([{"nonsense": 1}], 4400),
+        ([], 4408),
+    ],
+)
+async def test_closing(server: Server, messages: list[dict[str, Any]], code: int) -> None:
+    async with opened(server) as socket:
+        for message in messages:
+            await socket.send(**message)
+        frame = await socket.frame()
+        while frame is not None:
+            frame = await socket.frame()
+        assert socket.close_code == code
+
+
+async def test_another_protocol_is_none(server: Server) -> None:
+    async with opened(server, "graphql-ws") as socket:
+        assert await socket.frame() is None
+        assert socket.close_code == 4406
+
+
+async def test_a_token_that_ends_closes_the_socket(server: Server, api: Client) -> None:
+    login = await api.post("/auth/login", {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD})
+    async with begun(server, login.data["access_token"]) as socket:
+        assert await socket.frame() is None
+        assert socket.close_code == 4403
+
+
+async def test_requests_are_answered_beside_the_sockets(api: Client) -> None:
+    answer = await api.post("/graphql", {"query": "{ notes(limit: 1) { id } }"})
+    assert answer.status == 200
+    assert (await api.get("/graphql", query="{ notes(limit: 1) { id } }")).status == 200
