@@ -17,6 +17,7 @@ from cli.commands.rebuild import rebuild
 from cli.commands.reconcile import reconcile
 from cli.commands.redact import redact
 from cli.commands.restore import restore
+from cli.commands.roles import roles
 from cli.commands.schema import schema
 from cli.commands.seal import seal
 from cli.commands.serve import serve
@@ -53,6 +54,7 @@ app.add_typer(schema, name="schema")
 app.add_typer(log, name="log")
 app.add_typer(seal, name="seal")
 app.add_typer(users, name="users")
+app.add_typer(roles, name="roles")
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ Password = Annotated[
 @users.command("list")
 def list_users() -> None:
     """Print every user with role, status and last visit."""
-    for row in _run(_all_users):
+    for row in run_with_services(_all_users):
         typer.echo("\t".join(row))
 
 
@@ -44,9 +44,10 @@ def create(
             fail(f"there is no role {role}")
         return await services.create(USERS, {"email": email, "password": password, "role": roles[0]["id"]})
 
-    typer.echo(_run(run))
+    typer.echo(run_with_services(run))
 
 
+@users.command("passwd", hidden=True)
 @users.command()
 def password(email: Email, password: Password) -> None:
     """Set the password of a user."""
@@ -54,7 +55,7 @@ def password(email: Email, password: Password) -> None:
     async def run(services: "Services") -> None:
         await services.update(USERS, await _key_of(services, email), {"password": password})
 
-    _run(run)
+    run_with_services(run)
 
 
 @users.command()
@@ -67,7 +68,7 @@ def token(email: Email) -> None:
         await services.update(USERS, await _key_of(services, email), {"token": made})
         return made
 
-    typer.echo(_run(run))
+    typer.echo(run_with_services(run))
 
 
 async def _all_users(services: "Services") -> list[list[str]]:
@@ -90,7 +91,8 @@ async def _key_of(services: "Services", email: str) -> str:
     return str(found[0])
 
 
-def _run(action: "Callable[[Services], Awaitable[Result]]") -> Result:
+def run_with_services(action: "Callable[[Services], Awaitable[Result]]") -> Result:
+    """Do something with the services on the database of the settings."""
     import uvloop
 
     from cli.database import database

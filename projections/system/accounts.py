@@ -129,10 +129,3 @@ async def lock_share(connection: Connection, share: UUID) -> tuple[int, int | No
     """How often a share was used and may be; nobody else changes it until the transaction ends."""
     row = await (await connection.execute(SQL["lock_share"], {"share": share})).fetchone()
     return (row[0] or 0, row[1]) if row else None
-
-
-async def seats(connection: Connection) -> tuple[int, int, int]:
-    """Active users with administrator access, with app access (administrators included), with neither."""
-    row = await (await connection.execute(SQL["seats"])).fetchone()
-    assert row is not None
-    return row[0], row[1], row[2]

@@ -21,6 +21,7 @@ from domain.items.checks import deletable, permit
 from domain.model import Model
 from domain.settings import Settings
 from projections.database import Connection, Database
+from projections.system.guards.base import Seats
 from projections.system.rights import STATEMENTS, RightsStore
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import update_condition
@@ -48,6 +49,7 @@ class ItemWriter:
         self._secret = settings.auth.secret
         most = settings.query.max_batch_mutation
         self._writes = Writes(database, self._tables, self, reader.limits, most)
+        self.seats = Seats(settings.auth.admin_seats, settings.auth.app_seats, settings.auth.api_seats)
         self.public_url = settings.server.public_url
 
     async def create(

@@ -43,3 +43,18 @@ def test_unknown_names_are_one_line_and_exit_code_1(database_url: str) -> None:
     assert (nobody.returncode, nobody.stderr) == (1, "acta: there is no user nobody@example.com\n")
     role = acta(database_url, "users", "create", "a@example.com", "--password", "x-x-x-x-x", "--role", "None")
     assert (role.returncode, role.stderr) == (1, "acta: there is no role None\n")
+
+
+async def test_a_role_made_by_command_has_its_policy(database_url: str) -> None:
+    with running_server(database_url, "--no-followers") as server:
+        made = acta(database_url, "roles", "create", "Editors", "--app")
+        assert made.returncode == 0, made.stderr
+        output(database_url, "create", "e@example.com", "--password", "a-password", "--role", "Editors")
+        output(database_url, "passwd", "e@example.com", "--password", "another-password")
+        async with client(server) as api:
+            login = await api.post("/auth/login", {"email": "e@example.com", "password": "another-password"})
+            headers = {"Authorization": f"Bearer {login.data['access_token']}"}
+            found = await api.request("GET", "/policies/me/globals", headers=headers)
+            assert found.data == {"app_access": True, "admin_access": False, "enforce_tfa": False}
+    listed = acta(database_url, "roles", "list").stdout.splitlines()
+    assert f"{made.stdout.strip()}\tEditors" in listed

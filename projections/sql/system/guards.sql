@@ -97,3 +97,24 @@ select storage, filename_disk from acta.directus_files where id::text = %(key)s 
 -- What people are called.
 select u.id, nullif(concat_ws(' ', nullif(u.first_name, ''), nullif(u.last_name, '')), '')
 from acta.directus_users as u where u.id = any(%(users)s);
+
+-- name: seats
+-- Active users by the access their policies give, whatever their address.
+with recursive granted (role, "user", admin, app) as (
+    select a.role, a."user", p.admin_access, p.app_access
+    from acta.directus_access a join acta.directus_policies p on p.id = a.policy
+    where (p.admin_access or p.app_access) and (a.role is not null or a."user" is not null)
+), heirs (role, admin, app) as (
+    select role, admin, app from granted where role is not null
+    union
+    select r.id, h.admin, h.app from acta.directus_roles r join heirs h on r.parent = h.role
+), users as (
+    select
+        coalesce((select bool_or(h.admin) from heirs h where h.role = u.role), false)
+            or coalesce((select bool_or(g.admin) from granted g where g."user" = u.id), false) as admin,
+        exists(select from heirs h where h.role = u.role)
+            or exists(select from granted g where g."user" = u.id) as app
+    from acta.directus_users u where u.status = 'active'
+)
+select count(*) filter (where admin), count(*) filter (where app), count(*) filter (where not app and not admin)
+from users;

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from domain.access.caller import Caller
 from domain.access.command import Command
 from domain.access.rights import Action as RightsAction
 from domain.access.rights import Rights
-from domain.errors import UnprocessableContent
+from domain.errors import LimitExceeded, UnprocessableContent
 from domain.model.schema import Model
 from projections.database import Connection
 from projections.sql import load
@@ -26,6 +26,8 @@ LAST_ADMIN = "Cannot remove the last admin user from the system"
 
 class Writer(Protocol):
     """The part of the item writer that guards use for what follows from a write."""
+
+    seats: Seats
 
     public_url: str
     """Where people find the user interface."""
@@ -81,6 +83,14 @@ class Writer(Protocol):
         """Another user and what he may do."""
 
 
+class Seats(NamedTuple):
+    """The most active users by their access; None for any number. ``app`` counts administrators too."""
+
+    admin: int | None
+    app: int | None
+    api: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Occasion:
     """One write inside its open transaction. ``path`` leads from the request's item to a nested one."""
@@ -120,6 +130,24 @@ class RightsGuard(Guard):
         await touch_rights(occasion.connection)
         if action != "create":
             await require_admin(occasion.connection)
+        if action != "delete":
+            await require_seats(occasion)
+
+
+async def require_seats(occasion: Occasion) -> None:
+    """Refuse a change after which more users have access than the settings allow.
+
+    Raises:
+        LimitExceeded
+    """
+    limits = occasion.writer.seats
+    if limits == (None, None, None):
+        return
+    taken = await (await occasion.connection.execute(SQL["seats"])).fetchone()
+    assert taken is not None
+    for name, limit, used in zip(("Admin", "App", "API"), limits, taken, strict=True):
+        if limit is not None and used > limit:
+            raise LimitExceeded(f"Active {name} users")
 
 
 async def require_admin(connection: Connection) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from domain.errors import Forbidden
 from projections.system.guards.base import Action, Guard, Occasion, Payload
+from projections.system.rights import touch_rights
 
+USED = {"times_used"}
 TARGET = frozenset({"collection", "item"})
 
 
@@ -29,3 +31,8 @@ class ShareGuard(Guard):
         ):
             raise Forbidden.action("share", str(collection))
         return payload
+
+    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+        """Let every process look at tokens of a changed share again."""
+        if action != "create" and payload.keys() != USED:
+            await touch_rights(occasion.connection)

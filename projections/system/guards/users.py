@@ -9,7 +9,7 @@ from typing import Any
 from domain.access.emails import is_email
 from domain.access.secrets import digest
 from domain.errors import FailedValidation, InvalidPayload, RecordNotUnique
-from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload, require_admin
+from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload, require_admin, require_seats
 from projections.system.rights import touch_rights
 
 COLLECTION = "directus_users"
@@ -61,6 +61,8 @@ class UserGuard(Guard):
         if action == "update" and payload.keys() <= HARMLESS:
             return
         await touch_rights(occasion.connection)
+        if action == "create" or (action == "update" and _may_take_seats(payload)):
+            await require_seats(occasion)
         if action == "create":
             return
         if payload.get("status", "active") != "active":
@@ -69,6 +71,10 @@ class UserGuard(Guard):
             await _end_sessions(occasion, keys, occasion.command.session)
         if action == "delete" or any(name in payload for name in _OF_ADMINS):
             await require_admin(occasion.connection)
+
+
+def _may_take_seats(payload: Payload) -> bool:
+    return payload.get("status") == "active" or "role" in payload or "policies" in payload
 
 
 _SECRETS = frozenset({"password", "token", "tfa_secret"})

@@ -1,0 +1,168 @@
+"""Rate limits, addresses behind proxies, headers for browsers, seats."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from domain.settings import AuthSettings, Settings, SettingsError
+from tests.support.http import Client, client
+from tests.support.server import Server, running_server
+
+OTHER = "https://app.example.com"
+
+
+@pytest.fixture(scope="module")
+def extra() -> dict[str, str]:
+    return {
+        "RATE_LIMITER_ENABLED": "true",
+        "RATE_LIMITER_POINTS": "20",
+        "RATE_LIMITER_DURATION": "3",
+        "RATE_LIMITER_STORE": "postgres",
+        "IP_TRUST_PROXY": "loopback,10.0.0.0/8",
+        "CORS_ENABLED": "true",
+        "CORS_ORIGIN": f"{OTHER},https://other.example.com",
+        "CONTENT_SECURITY_POLICY_DIRECTIVES__FRAME_SRC": "array:'self',https://frames.example.com",
+        "CONTENT_SECURITY_POLICY_DIRECTIVES__OBJECT_SRC": "false",
+        "HSTS_ENABLED": "true",
+        "USERS_ADMIN_ACCESS_LIMIT": "1",
+        "USERS_API_ACCESS_LIMIT": "2",
+    }
+
+
+def behind(*hops: str) -> dict[str, str]:
+    return {"X-Forwarded-For": ", ".join(hops)}
+
+
+async def test_each_address_has_its_own_budget(anonymous: Client) -> None:
+    async def ping(*hops: str) -> int:
+        return (await anonymous.request("GET", "/server/ping", headers=behind(*hops))).status
+
+    many = [await ping("203.0.113.7") for _ in range(25)]
+    assert many == [200] * 20 + [429] * 5
+    refused = await anonymous.request("GET", "/users/me", headers=behind("203.0.113.7"))
+    assert (refused.status, refused.error["code"], refused.error["limit"]) == (429, "REQUESTS_EXCEEDED", 20)
+    assert refused.error["reset"].endswith("Z")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3
+    assert await ping("203.0.113.8") == 200
+    # What a client writes before the address that a trusted proxy saw gives no new budget.
+    assert await ping("198.51.100.1", "203.0.113.7") == 429
+    assert await ping("198.51.100.1", "203.0.113.7", "10.1.2.3") == 429
+
+
+async def test_other_origins(anonymous: Client) -> None:
+    asked = {"Origin": OTHER, "Access-Control-Request-Method": "PATCH", **behind("192.0.2.1")}
+    preflight = await anonymous.request("OPTIONS", "/items/notes", headers=asked)
+    assert preflight.status == 204
+    expected = {
+        "Access-Control-Allow-Origin": OTHER,
+        "Access-Control-Allow-Methods": "GET,POST,PATCH,DELETE",
+        "Access-Control-Allow-Headers": "Content-Type,Authorization",
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Max-Age": "18000",
+    }
+    assert expected.items() <= preflight.headers.items()
+    for path in ("/server/ping", "/users/me", "/nowhere"):
+        answer = await anonymous.request("GET", path, headers={"Origin": OTHER, **behind("192.0.2.1")})
+        assert answer.headers["Access-Control-Allow-Origin"] == OTHER
+        assert answer.headers["Access-Control-Expose-Headers"] == "Content-Range"
+        assert "Origin" in answer.headers["Vary"]
+    for origin in ("https://evil.example", f"{OTHER}.evil.example", "null"):
+        for method in ("GET", "OPTIONS"):
+            sent = {**asked, "Origin": origin}
+            answer = await anonymous.request(method, "/server/ping", headers=sent)
+            assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+async def test_headers_for_browsers(anonymous: Client) -> None:
+    for path in ("/server/ping", "/users/me", "/nowhere"):
+        headers = (await anonymous.request("GET", path, headers=behind("192.0.2.2"))).headers
+        policy = headers["Content-Security-Policy"].split(";")
+        assert "frame-src 'self' https://frames.example.com" in policy
+        assert "script-src 'self' 'unsafe-eval'" in policy
+        assert not any(part.startswith("object-src") for part in policy)
+        assert headers["Strict-Transport-Security"] == "max-age=15552000; includeSubDomains"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin-allow-popups"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_seats(api: Client) -> None:
+    role = (await api.get("/users/me", fields="role")).data["role"]
+    user = {"email": "second@example.com"}
+    refused = await api.post("/users", {**user, "role": role})
+    assert (refused.status, refused.error["code"]) == (403, "LIMIT_EXCEEDED")
+    assert refused.error["category"] == "Active Admin users"
+    made = await api.post("/users", user)
+    assert made.status == 200
+    assert (await api.patch(f"/users/{made.data['id']}", {"role": role})).status == 403
+    assert (await api.post("/users", {"email": "third@example.com"})).status == 200
+    fourth = {"email": "fourth@example.com"}
+    assert (await api.post("/users", fourth)).status == 403
+    draft = await api.post("/users", {**fourth, "status": "draft"})
+    assert draft.status == 200
+    assert (await api.patch(f"/users/{draft.data['id']}", {"status": "active"})).status == 403
+    admin = {"name": "more", "admin_access": True, "users": [{"user": made.data["id"]}]}
+    assert (await api.post("/policies", admin)).status == 403
+
+
+@asynccontextmanager
+async def trusting(url: str, trust: str, header: str = "") -> AsyncIterator[Client]:
+    settings = {"IP_TRUST_PROXY": trust, "IP_CUSTOM_HEADER": header}
+    with running_server(url, "--no-followers", extra=settings) as server:
+        async with client(server) as api:
+            yield api
+
+
+@pytest.fixture
+def empty_url(postgres_url: str) -> Iterator[str]:
+    name = f"acta_proxies_{os.getpid()}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        try:
+            yield make_conninfo(postgres_url, dbname=name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+async def test_whose_address_counts(empty_url: str) -> None:
+    hops = behind("203.0.113.1", "203.0.113.2", "203.0.113.3")
+    for trust, header, expected in (
+        ("true", "", "203.0.113.1"),
+        ("false", "", "127.0.0.1"),
+        ("2", "", "203.0.113.2"),
+        ("127.0.0.1,203.0.113.3", "X-Real-IP", "192.0.2.9"),
+    ):
+        async with trusting(empty_url, trust, header) as api:
+            sent = {**hops, "X-Real-IP": "192.0.2.9"}
+            assert (await api.request("POST", "/folders", {"name": trust}, headers=sent)).status == 200
+            newest = (await api.get("/activity", sort="-id", limit="1", fields="ip")).data
+            assert newest == [{"ip": expected}]
+
+
+def test_settings_of_limits() -> None:
+    for wrong in (
+        {"IP_TRUST_PROXY": "somewhere"},
+        {"RATE_LIMITER_STORE": "redis"},
+        {"RATE_LIMITER_GLOBAL_ENABLED": "true"},
+        {
+            "RATE_LIMITER_ENABLED": "true",
+            "RATE_LIMITER_GLOBAL_ENABLED": "true",
+            "RATE_LIMITER_GLOBAL_POINTS": "50",
+        },
+        {"AUTH_PROVIDERS": "default"},
+        {"AUTH_PROVIDERS": "x"},
+        {"AUTH_PROVIDERS": "x", "AUTH_X_DRIVER": "magic"},
+        {"AUTH_PROVIDERS": "x", "AUTH_X_DRIVER": "oauth2"},
+    ):
+        with pytest.raises(SettingsError):
+            Settings.parse(wrong)
+    assert AuthSettings(IP_TRUST_PROXY="3").trust_proxy == 3
+
+
+async def test_the_server_tells_its_limits(server: Server, api: Client) -> None:
+    info = (await api.request("GET", "/server/info", headers=behind("192.0.2.3"))).data
+    assert (info["rateLimit"], info["rateLimitGlobal"]) == ({"points": 20, "duration": 3}, False)
