@@ -20,7 +20,7 @@ from domain.errors import InvalidCredentials, InvalidToken
 from domain.model.schema import Model
 from domain.settings import AuthSettings
 from projections.database import Database
-from projections.system.accounts import Accounts
+from projections.system.accounts import Accounts, Share
 from projections.system.rights import STATEMENTS, RightsStore
 from projections.system.share_rights import ShareRights
 from projections.tables.store import ModelStore
@@ -111,14 +111,15 @@ class Authenticator:
         claims = self._signer.read(token)
         if any(name not in claims for name in REQUIRED_CLAIMS):
             raise InvalidToken()
+        share = await self._claimed_share(claims)
         session, login = claims.get("session"), claims.get("login")
         if session is not None and not await self._sessions.alive(str(session)):
             raise InvalidCredentials()
         if login is not None and not await self._sessions.goes_on(str(login)):
             raise InvalidCredentials()
-        share = _uuid(claims.get("share"))
         if share is not None:
-            identity = await self._of_share(model, anonymous, share)
+            visitor = replace(anonymous, share=share.id)
+            identity = Identity(visitor, await self._shares.of(model, share, visitor))
         else:
             identity = await self._with_rights(model, await self._claimed(anonymous, claims))
         # A session can end any moment, so it is looked up for every request; other tokens soon again.
@@ -143,12 +144,12 @@ class Authenticator:
             raise InvalidCredentials()
         return replace(anonymous, user=row[0], role=row[1])
 
-    async def _of_share(self, model: Model, anonymous: Caller, share: UUID) -> Identity:
-        found = await self._accounts.share(share)
-        if found is None:
+    async def _claimed_share(self, claims: dict[str, Any]) -> Share | None:
+        key = _uuid(claims.get("share"))
+        share = await self._accounts.share(key) if key is not None else None
+        if key is not None and share is None:
             raise InvalidToken()
-        visitor = replace(anonymous, share=share)
-        return Identity(visitor, await self._shares.of(model, found, visitor))
+        return share
 
     async def _with_rights(self, model: Model, caller: Caller) -> Identity:
         standing = await self.rights.standing(model, caller)
