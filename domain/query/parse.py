@@ -44,6 +44,7 @@ def parse_query(raw: Mapping[str, Any], limits: QueryLimits) -> Query:
         version_raw="versionRaw" in raw and raw["versionRaw"] not in (False, "false"),
         backlink=raw.get("backlink") not in (False, "false"),
         after=_word(raw.get("after")),
+        bare=not raw,
     )
 
 

@@ -203,7 +203,7 @@ def _few(query: Query, keys: int, *, single: bool, window: tuple[int, int]) -> t
     if single:
         # A key finds one row at most, so only a limit of 0 limits anything.
         return (0 if query.root.limit == 0 else -1), 0
-    return (keys if query.root.limit is None else window[0]), window[1]
+    return (keys if query.bare or query.root.limit is None else window[0]), window[1]
 
 
 def _groups(

@@ -113,7 +113,7 @@ class Query:
     ``fields`` are paths split at their dots; functions stay one step (``year(published)``). ``aggregate``
     pairs functions with their fields; ``group`` is None unless asked for. ``after`` is the cursor of keyset
     pagination. ``members`` (of groups ``grouped``) stand in the place of ``fields`` where the request is a
-    tree.
+    tree. ``bare`` tells that there were no parameters at all, so that a limit in it was not asked for.
     """
 
     fields: tuple[tuple[str, ...], ...] = (("*",),)
@@ -128,6 +128,7 @@ class Query:
     after: str | None = None
     members: Members | None = None
     grouped: tuple[GroupMember, ...] | None = None
+    bare: bool = field(default=False, compare=False)
 
     @property
     def aggregated(self) -> bool:

@@ -106,3 +106,16 @@ async def test_some_system_collections_ignore_keys(api: Client) -> None:
     everybody = (await api.get("/users", fields="id")).data
     assert (await api.request("SEARCH", "/users?fields=id", {"keys": []})).data == everybody
     assert (await api.request("SEARCH", "/policies", {"keys": []})).data == []
+
+
+async def test_many_keys_are_all_answered(api: Client) -> None:
+    """The default limit is of lists, not of items that are named."""
+    written = (await api.post("/items/notes", [{"title": f"{n}"} for n in range(120)])).data
+    assert len(written) == 120
+    keys = [item["id"] for item in written]
+    changed = await api.patch("/items/notes", {"keys": keys, "data": {"body": "b"}})
+    assert len(changed.data) == 120
+    assert len((await api.request("SEARCH", "/items/notes", {"keys": keys})).data) == 120
+    asked = await api.request("SEARCH", "/items/notes", {"keys": keys, "query": {"limit": 100}})
+    assert len(asked.data) == 100
+    await api.delete("/items/notes", keys)
