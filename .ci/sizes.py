@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("domain", "projections", "mail", "services", "api", "workers", "cli", "tests", "bench", ".ci")
+FOLDERS = ("domain", "projections", "services", "api", "workers", "cli", "tests", "bench", ".ci")
 FILE_LINES = 400
 FUNCTION_LINES = 50
 SHOWN = 10

@@ -57,8 +57,6 @@ from projections.flows.runner import Flows
 from projections.flows.services import FlowServices
 from projections.flows.store import FlowStore
 from projections.log.contexts import Contexts
-from projections.outward.http import HttpClient
-from projections.outward.world import World
 from projections.reading.past import PastReader
 from projections.reading.reader import Reader
 from projections.schema.service import SchemaService
@@ -75,6 +73,7 @@ from services.files.objects import Objects
 from services.files.resumable import Resumable
 from services.files.tending import Sweeper
 from services.files.variants import Variants
+from services.flows.world import World
 from services.images.pool import ImagePool
 from services.storage.locations import Locations
 from services.web.guarded import GuardedClient
@@ -174,7 +173,6 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
             await app[keys.POST].close()
-            await app[keys.WORLD].close()
     finally:
         await database.close()
 
@@ -217,7 +215,7 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.CONTENT_VERSIONS] = ContentVersions(database, reader, writer)
     app[keys.IDEMPOTENCY] = idempotency = IdempotencyKeys(database)
     app[keys.PAST] = past = PastReader(database, reader, settings.history.fold_limit)
-    world = app[keys.WORLD] = World(HttpClient(settings.files.import_deny), _Letters(app))
+    world = World(GuardedClient(settings.files.import_deny), _Letters(app))
     services = FlowServices(database, models, reader, writer, rights, contexts, world, settings.flows)
     flow_runner = app[keys.FLOWS] = Flows(services, FlowStore(database))
     app[keys.BACKGROUND] = set()

@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from api.items import Items
     from api.rest.metrics import Metrics
     from domain.access.sealed import Seal
-    from mail.post import Post
     from projections.database import Database
     from projections.flows.runner import Flows
     from projections.log.contexts import Contexts
-    from projections.outward.world import World
     from projections.reading.past import PastReader
     from projections.reading.reader import Reader
     from projections.schema.service import SchemaService
@@ -48,6 +46,7 @@ if TYPE_CHECKING:
     from services.files.library import Library
     from services.files.resumable import Resumable
     from services.files.variants import Variants
+    from services.mail.post import Post
     from services.web.guarded import GuardedClient
 
 
@@ -88,7 +87,6 @@ RESUMABLE: web.AppKey[Resumable] = web.AppKey("resumable")
 WEB_CLIENT: web.AppKey[GuardedClient] = web.AppKey("web client")
 VARIANTS: web.AppKey[Variants] = web.AppKey("variants")
 FLOWS: web.AppKey[Flows] = web.AppKey("flows")
-WORLD: web.AppKey[World] = web.AppKey("world")
 BACKGROUND: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("background tasks")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")
 SESSIONS: web.AppKey[Sessions] = web.AppKey("sessions")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("domain", "projections", "mail", "services", "api", "workers", "cli")
+PACKAGES = ("domain", "projections", "services", "api", "workers", "cli")
 STATEMENT_METHODS = {"execute", "executemany", "copy", "stream"}
 
 

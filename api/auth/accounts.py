@@ -17,11 +17,11 @@ from domain.access.emails import is_email
 from domain.errors import FailedValidation, Forbidden, InvalidInvite, InvalidPayload, RecordNotUnique
 from domain.items.rules import failures
 from domain.settings import Settings
-from mail.post import Post
 from projections.system.accounts import Account, Accounts, Project
 from projections.system.guards.users import require_fitting
 from projections.system.rights import RightsStore
 from projections.system.users import USERS, UserLog
+from services.mail.post import Post
 
 RESET_SECONDS = 86_400
 RESET, INVITE, REGISTER = "password-reset", "invite", "pending-registration"

@@ -20,10 +20,10 @@ from api.keys import ACCOUNT_LOOKUP, CONTEXT, ITEMS, POST, REQUEST_ID, SETTINGS,
 from api.responses import data, no_content
 from domain.access.emails import is_email
 from domain.errors import Forbidden, InvalidCredentials, InvalidPayload, RouteNotFound
-from mail.templates import as_html
 from projections.database import Database
 from projections.system.accounts import Accounts, Share, lock_share
 from projections.system.users import UserLog
+from services.mail.templates import as_html
 
 COLLECTION = "directus_shares"
 MASK = "**********"

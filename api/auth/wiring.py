@@ -16,12 +16,12 @@ from api.auth.sessions import Sessions
 from api.auth.shares import ShareLogin
 from api.auth.tokens import Signer, random_token
 from domain.access.sealed import Seal
-from mail.post import Post
 from projections.access.counters import Counters
 from projections.system.accounts import Accounts
 from projections.system.rights import RightsStore
 from projections.system.share_rights import ShareRights
 from projections.system.users import UserLog
+from services.mail.post import Post
 
 
 def wire(app: web.Application, rights: RightsStore) -> None:

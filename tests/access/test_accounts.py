@@ -252,7 +252,7 @@ async def test_a_letter_is_tried_again(api: Client, anonymous: Client, mail: Mai
 
 @pytest.mark.parametrize("name", ["password-reset", "user-invitation", "user-registration", "base"])
 def test_templates_may_be_replaced(name: str, tmp_path: Any) -> None:
-    from mail.templates import as_html, render
+    from services.mail.templates import as_html, render
 
     (tmp_path / "base.liquid").write_text("  [{% block content %}{{ html }}{% endblock %}]\n")
     text = render(name, str(tmp_path), {"url": "https://x?a=1&b=2", "email": "<x>", "html": as_html("<b>")})

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from domain.settings import Settings
-from mail.post import Post
 from projections.database import Database
-from projections.flows.wiring import flows_for
 from projections.system.letters import letter_defaults
+from services.flows.wiring import flows_for
+from services.mail.post import Post
 from workers.flows.beginning import FlowFollower
 from workers.flows.executing import Executor
 from workers.flows.schedules import Schedules
@@ -42,7 +42,6 @@ async def run(
             task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
         await post.close()
-        await wired.world.close()
 
 
 async def _execute(

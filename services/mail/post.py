@@ -11,8 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from domain.settings import MailSettings
-from mail.sending import Letter, NotSent, send
-from mail.templates import TemplateError, render
+from services.mail.sending import Letter, NotSent, send
+from services.mail.templates import TemplateError, render
 
 log = logging.getLogger("acta.mail")
 

@@ -11,22 +11,21 @@ from projections.flows.runner import Flows
 from projections.flows.services import FlowServices
 from projections.flows.store import FlowStore
 from projections.log.contexts import Contexts
-from projections.outward.http import HttpClient
-from projections.outward.world import Letters, World
 from projections.reading.reader import Reader
 from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
 from projections.tables.store import ModelStore
+from services.flows.world import Letters, World
+from services.web.guarded import GuardedClient
 
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """Flows, and what has to be watched or closed with them."""
+    """Flows, and what has to be watched with them."""
 
     flows: Flows
     models: ModelStore
     rights: RightsStore
-    world: World
 
 
 async def flows_for(settings: Settings, database: Database, letters: Letters) -> Wired:
@@ -37,7 +36,7 @@ async def flows_for(settings: Settings, database: Database, letters: Letters) ->
     writer = ItemWriter(database, reader, settings)
     rights = RightsStore(database, reader)
     models.on_change(lambda _: rights.forget())
-    world = World(HttpClient(settings.files.import_deny), letters)
+    world = World(GuardedClient(settings.files.import_deny), letters)
     contexts = Contexts(database)
     services = FlowServices(database, models, reader, writer, rights, contexts, world, settings.flows)
-    return Wired(Flows(services, FlowStore(database)), models, rights, world)
+    return Wired(Flows(services, FlowStore(database)), models, rights)

@@ -1,17 +1,26 @@
-"""The world outside as flows see it: other servers, and mail."""
+"""The world outside as flows see it: other servers through the guarded client, and mail."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import nh3
+import orjson
+from aiohttp import ClientResponse
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from multidict import CIMultiDict
 
 from domain.errors import InvalidPayload
 from domain.flows.outside import Answer
-from projections.outward.http import HttpClient
+from domain.flows.outside import Unreachable as NoAnswer
+from services.mail.templates import as_html
+from services.web.guarded import GuardedClient, Unreachable
+
+SECONDS: Final = 60.0
+LARGEST: Final = 16 * 1024 * 1024
 
 
 class Letters(Protocol):
@@ -24,19 +33,24 @@ class Letters(Protocol):
 class World:
     """HTTP through a guarded client, mail through whoever carries letters."""
 
-    def __init__(self, client: HttpClient, letters: Letters) -> None:
+    def __init__(self, client: GuardedClient, letters: Letters) -> None:
         self._client = client
         self._letters = letters
-
-    async def close(self) -> None:
-        """Give connections up."""
-        await self._client.close()
 
     async def request(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes | None
     ) -> Answer:
-        """Ask another server. Raises Unreachable."""
-        return await self._client.request(method, url, headers, body)
+        """Ask another server. Raises `domain.flows.outside.Unreachable`."""
+        try:
+            async with (
+                asyncio.timeout(SECONDS),
+                self._client.request(method, url, headers=CIMultiDict(headers), data=body) as response,
+            ):
+                return await _answer(response)
+        except TimeoutError:
+            raise NoAnswer(f"no answer within {SECONDS:g} seconds") from None
+        except Unreachable as error:
+            raise NoAnswer(str(error)) from error
 
     async def mail(self, message: Mapping[str, Any]) -> None:
         """Write a letter to everybody who is named.
@@ -52,6 +66,20 @@ class World:
             self._letters.letter(reader, str(message.get("subject") or ""), template, variables)
 
 
+async def _answer(response: ClientResponse) -> Answer:
+    raw = bytearray()
+    async for chunk in response.content.iter_chunked(65_536):
+        raw += chunk
+        if len(raw) > LARGEST:
+            raise Unreachable("the answer is too large")
+    data: Any = raw.decode("utf-8", "replace")
+    if "json" in response.headers.get("Content-Type", ""):
+        with contextlib.suppress(orjson.JSONDecodeError):
+            data = orjson.loads(raw)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, response.reason or "", headers, data)
+
+
 def _addresses(value: Any) -> list[str]:
     values = value if isinstance(value, list) else str(value or "").split(",")
     return [str(entry).strip() for entry in values if str(entry).strip()]
@@ -65,4 +93,4 @@ def _text(message: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
         return str(message.get("template") or "base"), dict(data) if isinstance(data, Mapping) else {}
     text = body if isinstance(body, str) else ""
     html = text if message.get("type") == "wysiwyg" else nh3.clean(MarkdownIt().render(text))
-    return "base", {"html": Markup(html)}
+    return "base", {"html": as_html(html)}

@@ -1,1 +1,0 @@
-"""What leaves the house because something happened: requests to other servers."""

@@ -1,0 +1,1 @@
+"""Flows with what they need of the world outside the database."""
