@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -104,7 +105,9 @@ class Client:
             return self._read_place()
         except (KafkaError, OSError, ValueError) as error:
             self.close()
-            raise EnvironmentTrouble(_told(error)) from error
+            # A constructor that fails lets go of its sockets only with the frames of its error.
+            traceback.clear_frames(error.__traceback__)
+            raise EnvironmentTrouble(_told(error)) from None
 
     def publish(self, messages: Sequence[Message], place: Place | None) -> None:
         """Send messages, and the place if there is one, in one transaction.
