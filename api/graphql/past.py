@@ -1,4 +1,4 @@
-"""`?as_of=`: a query's plans on the rows of a moment."""
+"""`?as_of=` and the argument `asOf`: a query's plans on the rows of moments."""
 
 from __future__ import annotations
 
@@ -6,23 +6,36 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from api.graphql.prepare import Prepared
+from api.graphql.prepare import Entry, Prepared
 from api.keys import CONTEXT, PAST, READER
-from projections.reading.past import moment_of
+from domain.errors import InvalidQuery
+from domain.graphql.definitions import AS_OF
+from domain.log.moments import When
+from projections.reading.past import moment_of, parse_moment
 
 
 async def at_moment(request: web.Request, prepared: Prepared) -> Prepared:
-    """The query as of the moment that the URL names; as it is when it names none."""
-    when = moment_of(request.query)
-    chosen = [entry.compiled for entry in prepared.entries if entry.compiled is not None]
-    if when is None or not chosen:
-        return prepared
-    model = request[CONTEXT].model
-    plans = await request.app[PAST].at(model, [compiled.plan for compiled in chosen], when)
-    left = iter(plans)
-    entries = tuple(
-        entry if entry.compiled is None else replace(entry, compiled=replace(entry.compiled, plan=next(left)))
-        for entry in prepared.entries
-    )
-    statement = request.app[READER].compiled(plans, model.version)
-    return replace(prepared, entries=entries, statement=statement)
+    """The query as of the moments that its root fields name, else as of that of the URL.
+
+    A moment in the URL that can't be read at refuses the request, one of a root field becomes its error.
+    """
+    url = moment_of(request.query)
+    entries = [await _at(request, entry, url) for entry in prepared.entries]
+    plans = [entry.compiled.plan for entry in entries if entry.compiled is not None]
+    statement = request.app[READER].compiled(plans, request[CONTEXT].model.version) if plans else None
+    return replace(prepared, entries=tuple(entries), statement=statement)
+
+
+async def _at(request: web.Request, entry: Entry, url: When | None) -> Entry:
+    compiled = entry.compiled
+    if compiled is None or (entry.when is None and url is None):
+        return entry
+    past, model = request.app[PAST], request[CONTEXT].model
+    if entry.when is None:
+        assert url is not None
+        return replace(entry, compiled=replace(compiled, plan=await past.at(model, compiled.plan, url)))
+    try:
+        plan = await past.at(model, compiled.plan, parse_moment(entry.when, AS_OF))
+    except InvalidQuery as error:
+        return replace(entry, compiled=None, error=error)
+    return replace(entry, compiled=replace(compiled, plan=plan))

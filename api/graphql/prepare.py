@@ -15,6 +15,7 @@ from api.graphql.compile import Compiled, Compiler
 from api.graphql.documents import Document
 from domain.access.caller import Caller
 from domain.errors import ActaError, Forbidden
+from domain.graphql.definitions import AS_OF
 from domain.graphql.roots import Root
 from domain.query.limits import QueryLimits
 from projections.reading.reader import Reader
@@ -23,7 +24,10 @@ from projections.reading.statement import Statement
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One root field: exactly one of ``value``, ``compiled`` and ``error``, or graphql-core has it."""
+    """One root field: exactly one of ``value``, ``compiled`` and ``error``, or graphql-core has it.
+
+    ``when`` is the moment it is read at, if not at present; as it was given, since some are told from now.
+    """
 
     name: str
     nodes: Sequence[FieldNode]
@@ -31,6 +35,7 @@ class Entry:
     value: bytes | None = None
     compiled: Compiled | None = None
     error: ActaError | None = None
+    when: str | None = None
 
     @property
     def left(self) -> bool:
@@ -48,6 +53,11 @@ class Prepared:
     entries: tuple[Entry, ...]
     statement: Statement | None
     key: str | None = None
+
+    @property
+    def past(self) -> bool:
+        """Whether any entry is read at another moment than the present."""
+        return any(entry.when is not None for entry in self.entries)
 
     @property
     def plans(self) -> list[Entry]:
@@ -122,7 +132,7 @@ class Preparing:
             if root is not None:
                 given = {} if open_key else compiler.arguments(type_, nodes)
                 compiled = compiler.query(root, nodes, given, open_key=open_key)
-                return Entry(name, nodes, required, compiled=compiled)
+                return Entry(name, nodes, required, compiled=compiled, when=given.get(AS_OF))
             return own(compiler, name, nodes, asked, caller) or Entry(name, nodes, required)
         except ActaError as error:
             return Entry(name, nodes, required, error=error)

@@ -168,7 +168,7 @@ class Engine:
         self, request: web.Request, document: Document, asked: Asked, prepared: Prepared, key: Sequence[str]
     ) -> bytes:
         context = request[CONTEXT]
-        if names_past(request.query):
+        if prepared.past or names_past(request.query):
             prepared = await at_moment(request, prepared)
         plans = prepared.plans
         found: dict[str, bytes | ActaError | ErrorGroup | None] = {}

@@ -16,6 +16,8 @@ from domain.graphql.outline import Outline, Scope, Shape
 from domain.graphql.roots import Root, mutations, queries, subscriptions
 
 NOTHING: Mapping[str, str] = {}
+AS_OF = "asOf"
+"""The argument of root fields that names a moment to read at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,20 +243,20 @@ def _query(outline: Outline, scope: Scope) -> Iterator[tuple[str, FieldDefinitio
 def _query_field(root: Root) -> FieldDefinition:
     name = root.collection
     if root.kind == "list":
-        return FieldDefinition(f"[{name}!]!", list_arguments(name))
+        return FieldDefinition(f"[{name}!]!", {**list_arguments(name), AS_OF: "String"})
     if root.kind == "by_id":
-        return FieldDefinition(name, {"id": "ID!", "version": "String"})
+        return FieldDefinition(name, {"id": "ID!", "version": "String", AS_OF: "String"})
     if root.kind == "aggregated":
         arguments = {
             "groupBy": "[String]", "filter": f"{name}_filter", "limit": "Int", "offset": "Int",
-            "page": "Int", "search": "String", "sort": "[String]",
+            "page": "Int", "search": "String", "sort": "[String]", AS_OF: "String",
         }  # fmt: skip
         return FieldDefinition(f"[{name}_aggregated!]!", arguments)
     if root.kind == "by_version":
         return FieldDefinition(f"version_{name}", {"version": "String!", "id": "ID!"})
     if root.kind == "singleton_by_version":
         return FieldDefinition(f"version_{name}", {"version": "String!"})
-    return FieldDefinition(name, {"version": "String"})
+    return FieldDefinition(name, {"version": "String", AS_OF: "String"})
 
 
 def _mutation(outline: Outline, scope: Scope) -> Iterator[tuple[str, FieldDefinition]]:

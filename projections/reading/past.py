@@ -85,10 +85,13 @@ class PastReader:
         plan = plan_singleton(model, rights, caller, collection, query, self._reader.limits)
         return await self._answer(model, caller, plan, when) or b'{"data":{}}'
 
-    async def at(self, model: Model, plans: Sequence[ReadPlan], when: When) -> tuple[ReadPlan, ...]:
-        """Plans on the rows of a moment, each by itself."""
-        cut = await self._cut(when)
-        return tuple([replace(plan, past=await self._past(model, plan, cut)) for plan in plans])
+    async def at(self, model: Model, plan: ReadPlan, when: When) -> ReadPlan:
+        """A plan on the rows of a moment.
+
+        Raises:
+            InvalidQuery: for a moment that the log does not have.
+        """
+        return replace(plan, past=await self._past(model, plan, await self._cut(when)))
 
     def _asked(self, raw: Raw) -> tuple[Query, When | None]:
         members = self._reader.members(raw)
@@ -183,7 +186,16 @@ def moment_of(members: Mapping[str, Any]) -> When | None:
         return None
     if not isinstance(given, str) and (isinstance(given, bool) or not isinstance(given, int)):
         raise InvalidQuery(f'"{MEMBER}" must be a moment')
+    return parse_moment(str(given), MEMBER)
+
+
+def parse_moment(text: str, member: str) -> When:
+    """The moment that a member of a query names.
+
+    Raises:
+        InvalidQuery: for a text that is none.
+    """
     try:
-        return parse_when(str(given), MEMBER)
+        return parse_when(text, member)
     except InvalidPayload as error:
         raise InvalidQuery(str(error.extensions["reason"])) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -145,6 +146,52 @@ async def test_reads_as_of_a_moment(api: Client) -> None:
         assert (await api.get("/items/notes", as_of=when)).status == 400
         bad = await api.request("POST", "/graphql", {"query": "{ notes { title } }"}, query={"as_of": when})
         assert bad.status == 400, bad.body
+
+
+async def test_root_fields_of_graphql_as_of_moments(api: Client) -> None:
+    made = await api.post("/items/notes", {"title": "one"})
+    request = {name.lower(): value for name, value in made.headers.items()}["x-request-id"]
+    await api.patch("/items/notes/1", {"title": "two"})
+    await api.post("/items/notes", {"title": "three"})
+
+    async def ask(query: str, **variables: object) -> Any:
+        body = {"query": query, "variables": variables}
+        return (await api.request("POST", "/graphql", body)).body
+
+    query = """query ($when: String) {
+        then: notes(asOf: $when, sort: ["-title"]) { title }
+        one: notes_by_id(id: 1, asOf: $when) { title }
+        number: notes_aggregated(asOf: $when) { countAll }
+        now: notes(sort: ["id"]) { title }
+    }"""
+    now = [{"title": "two"}, {"title": "three"}]
+    for _ in range(2):
+        assert await ask(query, when=request) == {
+            "data": {
+                "then": [{"title": "one"}],
+                "one": {"title": "one"},
+                "number": [{"countAll": 1}],
+                "now": now,
+            }
+        }
+    answer = await ask("{ notes(asOf: null) { title } }")
+    assert answer["data"]["notes"] == now, "no moment is the present"
+    wrong = "query ($when: String) { notes_by_id(id: 1, asOf: $when) { title } now: notes { title } }"
+    for when, said in (
+        ("x", "asOf"),
+        ("2999-01-01", "future"),
+        ("0", "no position"),
+        ("2001-01-01", "before"),
+    ):
+        answer = await ask(wrong, when=when)
+        assert answer["data"] == {"notes_by_id": None, "now": now}, answer
+        [error] = answer["errors"]
+        assert (error["extensions"]["code"], error["path"]) == ("INVALID_QUERY", ["notes_by_id"])
+        assert said in error["message"]
+    answer = await ask('{ notes(asOf: "x") { title } }')
+    assert (answer.get("data"), len(answer["errors"])) == (None, 1)
+    refused = await ask('mutation { create_notes_items(asOf: "1", data: []) { title } }')
+    assert refused["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION"
 
 
 async def test_redaction(api: Client, server: Server, prepared_url: str) -> None:
