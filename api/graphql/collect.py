@@ -18,11 +18,7 @@ from graphql.language.ast import (
 from api.graphql.schema import LazySchema
 from domain.errors import InvalidQuery
 
-LONGEST_NAME = 63
-"""Bytes of a response name below a root field: the longest name that PostgreSQL knows."""
 MOST_FIELDS = 10_000
-
-_ROOTS = ("Query", "Mutation", "Subscription")
 
 Collected = dict[str, list[FieldNode]]
 
@@ -59,8 +55,6 @@ class Collector:
                 continue
             if isinstance(node, FieldNode):
                 name = (node.alias or node.name).value
-                if len(name) > LONGEST_NAME and type_name not in _ROOTS:
-                    raise InvalidQuery(f'The name "{name}" is longer than {LONGEST_NAME} characters')
                 self._count += 1
                 if self._count > MOST_FIELDS:
                     raise InvalidQuery(f"The query asks for more than {MOST_FIELDS} fields")

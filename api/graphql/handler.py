@@ -11,11 +11,13 @@ from aiohttp import hdrs, web
 from graphql import OperationType
 
 from api.bodies import read_json
+from api.graphql.documents import Document
 from api.graphql.operations import COOKIES
 from api.graphql.persisted import Persisted
-from api.graphql.run import Asked
+from api.graphql.run import Asked, Engine
 from api.graphql.sdl import sdl
 from api.keys import CONTEXT, GRAPHQL, SETTINGS, SOCKET_PATHS
+from api.once import carried_out_once, refuse_versions
 from api.realtime.routes import graphql_socket, is_upgrade
 from api.responses import PLAIN, failure, raw_json
 from domain.errors import InvalidPayload, InvalidQuery, RouteNotFound
@@ -47,10 +49,16 @@ async def _handle(request: web.Request, scope: Scope) -> web.StreamResponse:
     engine = request.app[GRAPHQL]
     asked = _asked(given, engine.persisted)
     document = await engine.document(request[CONTEXT], scope, asked.text)
+    operation = document.operation(asked.operation)
+    if operation is None or operation.operation != OperationType.MUTATION:
+        return await _answer(request, engine, document, asked)
     if request.method != "POST":
-        operation = document.operation(asked.operation)
-        if operation is not None and operation.operation == OperationType.MUTATION:
-            return _not_allowed(["POST"], request.method)
+        return _not_allowed(["POST"], request.method)
+    refuse_versions(request)
+    return await carried_out_once(request, lambda: _answer(request, engine, document, asked))
+
+
+async def _answer(request: web.Request, engine: Engine, document: Document, asked: Asked) -> web.Response:
     response = raw_json(await engine.run(request, document, asked))
     for answered in request.get(COOKIES, ()):
         response.cookies.update(answered.cookies)

@@ -270,7 +270,12 @@ class Engine:
         compiler = self.preparing.compiler(collector, context.caller)
         mutations = Mutations(self.items, compiler, self.read_one, request)
         answer = Answer()
-        for name, nodes in collector.fields([operation.selection_set], type_.name).items():
+        once = context.once
+        for place, (name, nodes) in enumerate(
+            collector.fields([operation.selection_set], type_.name).items()
+        ):
+            # Each root field is a transaction of its own.
+            context.once = once.part(name) if once is not None and place else once
             asked_name = nodes[0].name.value
             if asked_name == "__typename":
                 answer.data.append((name, b'"Mutation"'))

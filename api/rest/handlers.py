@@ -15,9 +15,9 @@ from api.batch import Batch, delete_batch, read_batch, update_batch
 from api.bodies import read_json
 from api.items import Items, Raw, Written
 from api.keys import CONTEXT, ITEMS, Context
+from api.once import expected_versions, once, refuse_versions
 from api.responses import item_json, no_content, raw_json
 from api.rest.exports import answer_export, wanted_format
-from api.rest.once import expected_versions, once, refuse_versions
 from api.rest.streams import is_large, stream_export
 from domain.errors import Forbidden, InvalidPayload
 

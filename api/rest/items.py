@@ -6,10 +6,10 @@ from aiohttp import web
 
 from api.bodies import read_json
 from api.keys import CONTEXT, ITEMS, Context
+from api.once import expected_versions, once
 from api.responses import item_json, no_content
 from api.rest.content_versions import read_as, wanted_version
 from api.rest.handlers import ItemHandlers
-from api.rest.once import expected_versions, once
 from domain.errors import Forbidden, InvalidPayload, RouteNotFound
 from domain.model.schema import Collection
 

@@ -35,19 +35,25 @@ RELATIONS = (("posts", "author", "authors", "posts"), ("comments", "post", "post
 
 
 @pytest.fixture(scope="module")
-def server(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[Server]:
+def server_url(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of the blog's database."""
     name = f"acta_graphql_{os.getpid()}_{request.module.__name__.rpartition('.')[2]}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         url = make_conninfo(postgres_url, dbname=name)
         with psycopg.connect(url) as own:
             own.execute(SCHEMA)
-        extra = getattr(request.module, "SETTINGS", None)
         try:
-            with running_server(url, "--no-followers", extra=extra) as running:
-                yield running
+            yield url
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def server(server_url: str, request: pytest.FixtureRequest) -> Iterator[Server]:
+    extra = getattr(request.module, "SETTINGS", None)
+    with running_server(server_url, "--no-followers", extra=extra) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ should that have been cut off, the items that were written are known and are rea
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -44,6 +45,11 @@ class OnceKey:
     def __post_init__(self) -> None:
         if not 0 < len(self.key) <= LONGEST_KEY or "\0" in self.key:
             raise UnprocessableContent(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters")
+
+    def part(self, name: str) -> OnceKey:
+        """The key of one of several writes that a request asks for."""
+        digest = hashlib.sha256(f"{self.key}\0{name}".encode())
+        return replace(self, key=digest.hexdigest())
 
     def values(self) -> dict[str, Any]:
         """The parameters of the statements."""

@@ -59,21 +59,28 @@ def once(handler: _Handler[_Handlers]) -> _Handler[_Handlers]:
 
     @wraps(handler)
     async def run(handlers: _Handlers, request: web.Request) -> web.StreamResponse:
-        given = request.headers.get(IDEMPOTENCY_KEY)
-        if given is None:
-            return await handler(handlers, request)
-        context, keys = request[CONTEXT], request.app[IDEMPOTENCY]
-        key = OnceKey(_actor(context), given, await _fingerprint(request))
-        if (earlier := await keys.find(key)) is not None:
-            return _again(earlier)
-        context.once = key
-        response = await handler(handlers, request)
-        body = response.body if isinstance(response, web.Response) else None
-        answer = Answer(response.status, body if isinstance(body, bytes) else b"")
-        kept = await keys.keep(key, answer)
-        return response if kept is answer else _again(kept)
+        return await carried_out_once(request, lambda: handler(handlers, request))
 
     return run
+
+
+async def carried_out_once(
+    request: web.Request, carry_out: Callable[[], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """The answer of a request; under an ``Idempotency-Key`` that was used before, the one given then."""
+    given = request.headers.get(IDEMPOTENCY_KEY)
+    if given is None:
+        return await carry_out()
+    context, keys = request[CONTEXT], request.app[IDEMPOTENCY]
+    key = OnceKey(_actor(context), given, await _fingerprint(request))
+    if (earlier := await keys.find(key)) is not None:
+        return _again(earlier)
+    context.once = key
+    response = await carry_out()
+    body = response.body if isinstance(response, web.Response) else None
+    answer = Answer(response.status, body if isinstance(body, bytes) else b"")
+    kept = await keys.keep(key, answer)
+    return response if kept is answer else _again(kept)
 
 
 def _again(answer: Answer) -> web.Response:
