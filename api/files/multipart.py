@@ -17,7 +17,7 @@ NO_FILES = "No files were included in the body"
 LONGEST_TEXT = 256 * 1024
 MOST_PARTS = 1000
 _WORDS = {"null": None, "true": True, "false": False}
-_BROKEN = (ValueError, web.RequestPayloadError, HttpProcessingError, AssertionError)
+BROKEN_FORM = (ValueError, web.RequestPayloadError, HttpProcessingError, AssertionError)
 
 
 def is_multipart(request: web.Request) -> bool:
@@ -49,7 +49,7 @@ async def uploads(request: web.Request) -> AsyncIterator[Upload]:
                 raise InvalidPayload(NO_FILES)
             yield _upload(part, fields)
             fields = {}
-    except _BROKEN as error:
+    except BROKEN_FORM as error:
         raise InvalidPayload(f"The body can't be read as a form: {error}") from None
 
 
@@ -66,7 +66,7 @@ async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
         # A part that nothing follows was cut off; the package takes that for its end.
         if part._content.at_eof():
             raise InvalidPayload("The body ends inside a file")
-    except _BROKEN as error:
+    except BROKEN_FORM as error:
         raise InvalidPayload(f"The body can't be read as a form: {error}") from None
 
 

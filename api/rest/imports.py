@@ -11,6 +11,7 @@ import orjson
 from aiohttp import BodyPartReader, hdrs, web
 
 from api.commands import command_of
+from api.files.multipart import BROKEN_FORM
 from api.keys import AUTHENTICATOR, CONTEXT, IMPORTER
 from api.responses import empty
 from domain.errors import ContentTooLarge, InvalidPayload, UnsupportedMediaType
@@ -45,6 +46,13 @@ def routes() -> list[web.RouteDef]:
 
 
 async def _rows(request: web.Request) -> list[Row]:
+    try:
+        return await _rows_of_form(request)
+    except BROKEN_FORM as error:
+        raise InvalidPayload(f"The body can't be read as a form: {error}") from None
+
+
+async def _rows_of_form(request: web.Request) -> list[Row]:
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader) or part.filename is None:
             continue

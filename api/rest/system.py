@@ -7,6 +7,7 @@ import re
 from aiohttp import web
 
 from api.bodies import read_object
+from api.items import Raw
 from api.keys import CONTEXT, ITEMS, Context
 from api.responses import no_content, raw_json
 from api.rest.content_versions import VersionHandlers
@@ -17,6 +18,7 @@ from domain.errors import RouteNotFound
 
 SETTINGS_COLLECTION = "directus_settings"
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_META = re.compile(r"meta(?:=|\[|%5[Bb]|$)")
 _METHODS: dict[Verb, tuple[str, bool]] = {
     "read_list": ("GET", False),
     "search": ("SEARCH", False),
@@ -40,12 +42,21 @@ class SystemHandlers(ItemHandlers):
         """Always the resource's own; ``request`` and ``context`` do not matter."""
         return self._resource.collection
 
+    async def _read(self, request: web.Request, collection: str, raw: Raw) -> web.StreamResponse:
+        return await super()._read(request, collection, raw if self._resource.meta else _without_meta(raw))
+
     def key(self, request: web.Request) -> str:
         """The key in the path; where only UUIDs are routes, anything else is none."""
         key = super().key(request)
         if self._resource.uuid_keys and not _UUID.fullmatch(key):
             raise RouteNotFound(request.path)
         return key
+
+
+def _without_meta(raw: Raw) -> Raw:
+    if isinstance(raw, str):
+        return "&".join(part for part in raw.split("&") if not _META.match(part))
+    return {name: value for name, value in raw.items() if name != "meta"}
 
 
 async def read_settings(request: web.Request) -> web.Response:

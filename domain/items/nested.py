@@ -117,7 +117,7 @@ def _to_many(shape: Shape, name: str, relation: Relation, value: Any) -> ToMany:
         return _complete_set(name, relation, child, value)
     if not isinstance(value, dict) or not value.keys() <= _CHANGES:
         raise _malformed(name)
-    lists = {kind: value.get(kind) or [] for kind in _CHANGES}
+    lists = {kind: [] if value.get(kind) is None else value[kind] for kind in _CHANGES}
     if not all(isinstance(entries, list) for entries in lists.values()):
         raise _malformed(name)
     if not all(isinstance(entry, dict) for kind in ("create", "update") for entry in lists[kind]):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from domain.errors import InvalidQuery
 from domain.model import Collection, Field
 from domain.query.calls import called, function_field, function_key
 from domain.query.fields import NUMERIC, output_format
-from domain.query.ordering import Ordering, value_at
 from domain.query.parse import split_path
 from domain.query.plan import (
     Aggregate,
@@ -18,31 +17,81 @@ from domain.query.plan import (
     Expression,
     Groups,
     Join,
+    Link,
     Node,
     Order,
     Predicate,
     Record,
+    Ref,
     Row,
     Scalar,
+    Text,
     both,
 )
 from domain.query.query import GroupMember, Query, Sort
 from domain.query.scope import Path, Scope, function_call
-from domain.query.visibility import masked
+from domain.query.visibility import masked, step_to
 
 _NUMBERS = NUMERIC | {"bigInteger"}
 _NUMERIC_ONLY = frozenset({"sum", "sumDistinct", "avg", "avgDistinct"})
 _UNORDERED = frozenset({"json", "boolean", "csv", "alias", "binary", "uuid"})
 
 
-def plan_groups(scope: Scope, collection: Collection, row: Row, query: Query) -> Groups:
+@dataclass
+class Joined:
+    """The related rows that groups look at. They are joined: a row counts once for each of its related rows,
+    and once where it has none.
+
+    ``filtered`` are the rows that the filter goes through: a path that goes the same way means the same row.
+    """
+
+    scope: Scope
+    collection: Collection
+    row: Row
+    filtered: tuple[Join, ...] = ()
+    joins: dict[Path, Join] = field(default_factory=dict)
+    places: dict[Path, tuple[Collection, Row]] = field(default_factory=dict)
+
+    def place(self, path: Path) -> tuple[Collection, Row]:
+        """The collection and row that a path of relations leads to."""
+        collection, row = self.collection, self.row
+        for depth, step in enumerate(path):
+            prefix = path[: depth + 1]
+            if prefix not in self.places:
+                self.places[prefix] = self._step(collection, row, step, prefix)
+            collection, row = self.places[prefix]
+        return collection, row
+
+    def _step(self, collection: Collection, row: Row, step: str, prefix: Path) -> tuple[Collection, Row]:
+        if "(" in step:
+            raise InvalidQuery(f"\"{step}\" can't be a step of a group's path")
+        hop, visible = step_to(self.scope, collection, row, step, prefix[:-1])
+        for join in self.filtered:
+            if _same_way(join.link, hop.link):
+                return hop.collection, join.row
+        self.joins[prefix] = Join(hop.row, hop.link, visible)
+        return hop.collection, hop.row
+
+
+def _same_way(one: Link, other: Link) -> bool:
+    ways = [[(here, _without_row(there)) for here, there in link.pairs] for link in (one, other)]
+    return ways[0] == ways[1] and one.when == other.when
+
+
+def _without_row(there: Expression) -> Expression:
+    if isinstance(there, Text):
+        return Text(_without_row(there.argument))
+    return replace(there, row=replace(there.row, number=-1)) if isinstance(there, Ref) else there
+
+
+def plan_groups(joined: Joined, query: Query) -> Groups:
     """The keys and values of the groups that a query asks for."""
-    keys = tuple(_key(scope, collection, row, entry) for entry in query.group or ())
+    keys = tuple(_key(joined, entry) for entry in query.group or ())
     values = []
     for function, names in query.aggregate:
         if function == "countAll":
             continue
-        fields = tuple((name, _value(scope, collection, row, function, name)) for name in names)
+        fields = tuple((name, _value(joined, function, name)) for name in names)
         values.append((function, fields))
     found = Groups(keys, tuple(values))
     return found if query.grouped is None else replace(found, members=_members(found, query.grouped))
@@ -69,23 +118,17 @@ def _members(groups: Groups, asked: tuple[GroupMember, ...]) -> tuple[tuple[str,
     return tuple(members)
 
 
-def _key(scope: Scope, collection: Collection, row: Row, entry: str) -> tuple[str, Scalar]:
-    """One group key: a field or function, also through relations to one (an extension)."""
+def _key(joined: Joined, entry: str) -> tuple[str, Scalar]:
+    """One group key: a field or function, also at the end of relations (an extension)."""
     path = split_path(entry)
-    collection_at, step = _end(scope, collection, path)
+    step, base = path[-1], path[:-1]
+    collection, row = joined.place(base)
     call = function_call(step)
-    if len(path) == 1:
-        if call is not None:
-            return function_key(call), Scalar(
-                called(scope, collection, row, call, ()), _call_format(call, collection)
-            )
-        found = _column(scope, collection, step, ())
-        return entry, Scalar(masked(scope, collection, row, found), output_format(found))
-    expression = value_at(scope, collection, row, path, ())
     if call is not None:
-        return ".".join((*path[:-1], function_key(call))), Scalar(expression, "text")
-    found = _column(scope, collection_at, step, path[:-1])
-    return entry, Scalar(expression, output_format(found))
+        name = ".".join((*base, function_key(call)))
+        return name, Scalar(called(joined.scope, collection, row, call, base), _call_format(call, collection))
+    found = _column(joined.scope, collection, step, base)
+    return entry, Scalar(masked(joined.scope, collection, row, found), output_format(found))
 
 
 def _call_format(call: tuple[str, str], collection: Collection) -> str:
@@ -93,17 +136,6 @@ def _call_format(call: tuple[str, str], collection: Collection) -> str:
     return (
         "plain" if call[0] == "json" or (call[0] == "count" and not collection.fields[name].alias) else "text"
     )
-
-
-def _end(scope: Scope, collection: Collection, path: Path) -> tuple[Collection, str]:
-    """The collection that the last step of a path is looked up in."""
-    for depth, step in enumerate(path[:-1]):
-        scope.field(collection, step, path[:depth])
-        side = scope.side(collection, step)
-        if side is None or side.kind != "m2o":
-            raise InvalidQuery(f'"{".".join(path)}" can\'t be grouped or aggregated')
-        collection = scope.collection(str(side.relation.related), path[: depth + 1])
-    return collection, path[-1]
 
 
 def _column(scope: Scope, collection: Collection, name: str, path: Path) -> Field:
@@ -115,26 +147,21 @@ def _column(scope: Scope, collection: Collection, name: str, path: Path) -> Fiel
     return found
 
 
-def _value(scope: Scope, collection: Collection, row: Row, function: str, name: str) -> Scalar:
+def _value(joined: Joined, function: str, name: str) -> Scalar:
     if name == "*":
         if function != "count":
             raise InvalidQuery(f'"{function}" needs a field')
         return Scalar(Aggregate("count", None), "text")
-    path = split_path(name)
-    if any("(" in step for step in path):
+    *base, step = split_path(name)
+    if "(" in name:
         raise InvalidQuery(f'"{name}" can\'t be aggregated')
-    at, step = _end(scope, collection, path)
-    found = _column(scope, at, step, path[:-1])
+    collection, row = joined.place(tuple(base))
+    found = _column(joined.scope, collection, step, tuple(base))
     if function in _NUMERIC_ONLY and found.type not in _NUMBERS:
         raise InvalidQuery(f'"{function}" can\'t be applied to field "{name}"')
     if function in ("min", "max") and (found.type in _UNORDERED or found.concealed):
         raise InvalidQuery(f'"{function}" can\'t be applied to field "{name}"')
-    expression: Expression = (
-        masked(scope, collection, row, found)
-        if len(path) == 1
-        else value_at(scope, collection, row, path, ())
-    )
-    return Scalar(Aggregate(function, expression), _format(function, found))
+    return Scalar(Aggregate(function, masked(joined.scope, collection, row, found)), _format(function, found))
 
 
 def _format(function: str, found: Field) -> str:
@@ -160,12 +187,11 @@ def multiplying(where: Predicate | None) -> tuple[Predicate | None, tuple[Join, 
 
 
 def group_order(
-    scope: Scope, collection: Collection, row: Row, query: Query, groups: Groups, sort: tuple[Sort, ...]
-) -> tuple[tuple[Order, ...], Ordering]:
+    scope: Scope, collection: Collection, query: Query, groups: Groups, sort: tuple[Sort, ...]
+) -> tuple[Order, ...]:
     """The order of groups: by their keys, by ``count`` or by ``function.field``."""
-    ordering = Ordering(scope, collection, row)
     if not groups.keys:
-        return (), ordering
+        return ()
     keys = dict(groups.keys)
     written = dict(zip(query.group or (), groups.keys, strict=True))
     values = {(function, name): scalar for function, fields in groups.values for name, scalar in fields}
@@ -182,4 +208,4 @@ def group_order(
             scope.field(collection, key.path[0], ())
             raise InvalidQuery(f'Groups can\'t be sorted by "{text}"')
         orders.append(Order(expression, key.descending))
-    return tuple(orders), ordering
+    return tuple(orders)

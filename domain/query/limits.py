@@ -12,8 +12,8 @@ class QueryLimits:
     """``default`` and ``maximum`` are rows (-1: none); the others bound what one request can cost.
 
     ``depth`` counts relation steps of a path, ``json_depth`` the steps of a path inside a JSON value,
-    ``relations`` the relation nodes of one plan, ``brackets`` and ``elements`` what the notation of query
-    strings may hold, ``timeout`` the seconds that one statement may run.
+    ``relations`` the relations that one query goes along, ``brackets`` and ``elements`` what the notation of
+    query strings may hold, ``timeout`` the seconds that one statement may run.
     """
 
     default: int = 100
@@ -33,6 +33,7 @@ class QueryLimits:
             maximum=settings.limit_max or -1,
             depth=settings.max_relational_depth,
             json_depth=settings.max_json_depth,
+            relations=settings.max_relations,
             brackets=settings.max_parse_depth,
             elements=settings.array_limit,
             timeout=timeout_ms / 1000,

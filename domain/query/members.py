@@ -6,7 +6,7 @@ in an object beside their field, and an any-to-one relation has members for each
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from domain.errors import InvalidQuery
 from domain.model import Collection, Side
@@ -41,7 +41,6 @@ class MemberLevels:
     """Builds the levels of one answer from members."""
 
     scope: Scope
-    relations: int = field(default=0)
 
     def level(self, collection: Collection, row: Row, members: Members, path: Path = ()) -> Level:
         """One level; an object without members is an empty one."""
@@ -73,7 +72,7 @@ class MemberLevels:
             return Scalar(masked(scope, collection, row, found, names), member.form)
         if side is None:
             raise InvalidQuery(f'"{member.field}" leads nowhere')
-        self._count_relation()
+        scope.count_relation((*path, member.field))
         if isinstance(member, AnyRelated):
             return self._to_any(collection, row, member, side, path, names)
         if side.kind == "o2m":
@@ -92,7 +91,7 @@ class MemberLevels:
     ) -> Node:
         if side is None or side.kind != "o2m" or not self.scope.rights.may(side.relation.collection, "read"):
             return Constant(None)
-        self._count_relation()
+        self.scope.count_relation((*path, member.field))
         related = Related(member.output, member.field, ())
         node = self._to_many(collection, row, related, side, (*path, member.field), names)
         child = self.scope.collection(side.relation.collection)
@@ -171,7 +170,7 @@ class MemberLevels:
         scope, meta = self.scope, side.relation.meta
         branches: list[tuple[str, ToOne | None]] = []
         for target, members in member.branches:
-            self._count_relation()
+            scope.count_relation((*path, f"{member.field}:{target}"))
             known = scope.collection(target, (*path, member.field))
             inner = Related(member.output, member.field, members)
             step = f"{member.field}:{target}"
@@ -187,11 +186,6 @@ class MemberLevels:
             compile_filter(scope, parameters.filter, collection, row, path),
             search_predicate(scope, collection, row, parameters.search),
         )
-
-    def _count_relation(self) -> None:
-        self.relations += 1
-        if self.relations > self.scope.limits.relations:
-            raise InvalidQuery(f"The query asks for more than {self.scope.limits.relations} relations")
 
 
 def field_names(members: Members) -> tuple[str, ...]:

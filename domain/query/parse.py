@@ -202,6 +202,8 @@ def _alias(value: Any) -> Mapping[str, str]:
     for name, target in value.items():
         if not isinstance(target, str) or not target or not name:
             raise InvalidQuery('"alias" has to map names to field names')
+        if "\x00" in name:
+            raise InvalidQuery('"alias" holds a NUL character')
         if "." in name or ("." in target and "(" not in target):
             raise InvalidQuery('"alias" can\'t hold a dot')
     return dict(value)
@@ -222,13 +224,10 @@ def _level(raw: Mapping[str, Any], limits: QueryLimits, nesting: int) -> Paramet
     if nesting > limits.depth:
         raise InvalidQuery('Max relational depth exceeded in "deep"')
     own = {name: value for name, value in raw.items() if name.startswith("_")}
-    limit = _integer(own.get("_limit"), "deep._limit", -(2**62))
-    if limit is not None and limit < -1:
-        raise InvalidQuery('"deep._limit" has to be a whole number of at least -1')
     return Parameters(
         filter=_filter(own.get("_filter"), limits),
         sort=_sort(own.get("_sort"), limits),
-        limit=limit,
+        limit=_integer(own.get("_limit"), "deep._limit", -1),
         offset=_count(own.get("_offset"), "deep._offset"),
         page=_count(own.get("_page"), "deep._page"),
         search=_search(own.get("_search")),

@@ -18,13 +18,16 @@ from domain.access.rights import ADMINISTRATOR, Rights
 from domain.errors import Forbidden, InvalidQuery
 from domain.model import Collection, Model, split_key
 from domain.model.types import default_value
-from domain.query.aggregate import group_order, multiplying, plan_groups
+from domain.query.aggregate import Joined, group_order, multiplying, plan_groups
+from domain.query.calls import function_field
 from domain.query.conditions import compile_filter
+from domain.query.filters import All, Condition, Filter, conjunction
 from domain.query.keyset import behind, with_key
 from domain.query.limits import QueryLimits
 from domain.query.members import MemberLevels, field_names
 from domain.query.operands import KeyPart, Value, Values
 from domain.query.ordering import Ordering
+from domain.query.parse import split_path
 from domain.query.plan import (
     Both,
     Compare,
@@ -41,7 +44,7 @@ from domain.query.plan import (
     either,
 )
 from domain.query.query import Query
-from domain.query.scope import Scope
+from domain.query.scope import Scope, function_call
 from domain.query.search import search_predicate
 from domain.query.select import Selection, Wanted, default_sort, window
 from domain.query.visibility import row_rule
@@ -73,10 +76,24 @@ def plan_item(
     query: Query,
     limits: QueryLimits = _DEFAULTS,
 ) -> ReadPlan:
-    """The plan of one item; `key_parts` of its key's text are the operands that the plan leaves open."""
-    return _checked(
-        model, rights, caller, limits, lambda scope: _list(scope, collection, query, (), single=True)
-    )
+    """The plan of one item; `key_parts` of its key's text are the operands that the plan leaves open.
+
+    What the filter says of the key yields to the key.
+    """
+
+    def build(scope: Scope) -> ReadPlan:
+        found = scope.collection(collection)
+        root = replace(query.root, filter=_without_key(found, query.root.filter))
+        return _list(scope, collection, replace(query, root=root), (), single=True)
+
+    return _checked(model, rights, caller, limits, build)
+
+
+def _without_key(collection: Collection, filter: Filter | None) -> Filter | None:
+    members = filter.members if isinstance(filter, All) else (filter,) if filter else ()
+    keys = {(name,) for name in collection.primary_key}
+    kept = [entry for entry in members if not (isinstance(entry, Condition) and entry.path in keys)]
+    return conjunction(kept) if kept else None
 
 
 def with_version(model: Model, plan: ReadPlan) -> ReadPlan:
@@ -209,15 +226,23 @@ def _few(query: Query, keys: int, *, single: bool, window: tuple[int, int]) -> t
 def _groups(
     scope: Scope, collection: Collection, row: Row, query: Query, keys: Sequence[str] | None, *, single: bool
 ) -> ReadPlan:
-    groups = plan_groups(scope, collection, row, query)
-    order, ordering = group_order(scope, collection, row, query, groups, query.root.sort)
-    names = tuple(entry.partition("(")[2].partition(")")[0] or entry for entry in query.group or ())
     # A rule that goes along relations says which rows there are, never how often they count.
     matching, multiplied = multiplying(_matching(scope, collection, row, query, keys))
+    joined = Joined(scope, collection, row, multiplied)
+    groups = plan_groups(joined, query)
+    order = group_order(scope, collection, query, groups, query.root.sort)
+    names = tuple(_field_of(entry) for entry in query.group or ())
     where = both(row_rule(scope, collection, row, names), matching)
     limit, offset = window(scope, query.root)
-    page = Page(row, where, tuple(ordering.joins.values()), multiplied, order, limit, offset)
+    page = Page(row, where, tuple(joined.joins.values()), multiplied, order, limit, offset)
     return ReadPlan(collection.name, page, groups, single, _meta(scope, collection, query, keys))
+
+
+def _field_of(entry: str) -> str:
+    """The field of the collection itself that a group key begins with."""
+    step = split_path(entry)[0]
+    call = function_call(step)
+    return step.partition(":")[0] if call is None else function_field(call)
 
 
 def _limited(rule: Predicate | None, matching: Predicate | None) -> Predicate | None:

@@ -60,6 +60,7 @@ class Scope:
     caller: Caller
     limits: QueryLimits
     numbers: Iterator[int] = field(default_factory=count)
+    relations: Iterator[int] = field(default_factory=lambda: count(1))
     stored: bool = False
 
     def trusted(self) -> Scope:
@@ -69,6 +70,17 @@ class Scope:
     def row(self, collection: Collection) -> Row:
         """A new appearance of a collection's table."""
         return Row(next(self.numbers), collection.schema, collection.table)
+
+    def count_relation(self, path: Path) -> None:
+        """Note that the request goes along one more relation, at ``path``; stored rules may as they like.
+
+        Raises:
+            InvalidQuery: when those are too many.
+        """
+        if not self.stored and next(self.relations) > self.limits.relations:
+            raise InvalidQuery(
+                f'The query goes along more than {self.limits.relations} relations, at "{".".join(path)}"'
+            )
 
     def collection(self, name: str, path: Path = ()) -> Collection:
         """A collection that exists and that the caller may read something of."""
@@ -146,6 +158,7 @@ class Scope:
             Forbidden: when the step is no relation, or not a readable one.
             InvalidQuery: for an any-to-one step without its collection.
         """
+        self.count_relation((*path, step))
         if step.startswith(_FOLLOW):
             return self._follow(collection, row, step, path)
         name, _, target = step.partition(":")

@@ -44,6 +44,11 @@ class Wanted:
     plain: bool = False
     below: dict[str, list[Path]] = field(default_factory=dict)
 
+    @property
+    def astray(self) -> bool:
+        """Whether all that is asked for is below a field that is no relation."""
+        return not self.plain and not self.below and self.call is None
+
 
 @dataclass
 class Selection:
@@ -51,7 +56,6 @@ class Selection:
 
     scope: Scope
     backlink: bool = True
-    relations: int = 0
 
     def level(
         self,
@@ -71,6 +75,9 @@ class Selection:
                 outputs.append((name, node))
         if outputs:
             return Level(tuple(outputs))
+        # What leads nowhere leaves nothing; what the caller may not see leaves keys, as in the reference.
+        if any(entry.astray for entry in wanted.values()):
+            return Level((), blank=True)
         return Level((), self._bare(collection, row))
 
     def wanted(
@@ -165,7 +172,10 @@ class Selection:
         if not self._permit(collection, name, refused):
             return
         side = self.scope.side(collection, name)
-        if side is None or (side.kind != "a2o" and (target or not self._readable(side))):
+        if side is None:
+            found.setdefault(alias or name, Wanted(name))
+            return
+        if side.kind != "a2o" and (target or not self._readable(side)):
             return
         found.setdefault(alias or name, Wanted(name)).below.setdefault(target, []).append(rest)
 
@@ -204,14 +214,14 @@ class Selection:
         found = collection.fields[entry.name]
         side = scope.side(collection, entry.name)
         if side is None:
-            return None if found.alias else self._scalar(collection, row, found, names)
+            return None if found.alias or entry.astray else self._scalar(collection, row, found, names)
         if side.kind == "o2m":
             return self._to_many(collection, row, entry, side, below, (*path, entry.name), names)
         if not entry.below:
             return self._scalar(collection, row, found, names)
         if side.kind == "a2o":
             return self._to_any(collection, row, entry, side, parameters, path, names, output)
-        self._count_relation()
+        scope.count_relation((*path, entry.name))
         related = scope.collection(str(side.relation.related), (*path, entry.name))
         return self._to_one(
             collection, row, entry.name, side, related, entry.below[""], below, (*path, entry.name), names
@@ -270,7 +280,7 @@ class Selection:
         names: tuple[str, ...],
     ) -> ToMany | None:
         scope = self.scope
-        self._count_relation()
+        scope.count_relation(path)
         if not scope.rights.may(side.relation.collection, "read"):
             return None
         child = scope.collection(side.relation.collection, path)
@@ -318,7 +328,7 @@ class Selection:
             if not scope.rights.may(target, "read") or len(known.primary_key) != 1:
                 branches.append((target, None))
                 continue
-            self._count_relation()
+            scope.count_relation((*path, f"{entry.name}:{target}"))
             step = f"{entry.name}:{target}"
             below = parameters.levels.get(f"{output}:{target}", NO_PARAMETERS)
             node = self._to_one(collection, row, entry.name, side, known, paths, below, (*path, step), names)
@@ -327,11 +337,6 @@ class Selection:
         item = Scalar(scope.ref(row, collection, found.name), output_format(found))
         which = scope.ref(row, collection, str(meta.one_collection_field if meta else ""))
         return ToAny(Text(which), item, tuple(branches), mask(scope, collection, row, found.name, names))
-
-    def _count_relation(self) -> None:
-        self.relations += 1
-        if self.relations > self.scope.limits.relations:
-            raise InvalidQuery(f"The query asks for more than {self.scope.limits.relations} relations")
 
 
 def window(scope: Scope, parameters: Parameters, *, nested: bool = False) -> tuple[int, int]:

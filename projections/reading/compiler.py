@@ -228,17 +228,17 @@ class _Compiler:
 
     def _rest_members(
         self, groups: Groups, names: dict[Expression, sql.Identifier], alias: Piece, frame: Frame
-    ) -> list[Piece]:
+    ) -> list[tuple[str, Piece]]:
         def value(scalar: Scalar, form: str) -> Piece:
             return in_form(word(alias, ".", names[scalar.expression]), form)
 
-        members = [word(value(scalar, scalar.format), " AS ", name(key)) for key, scalar in groups.keys]
+        members = [(key, value(scalar, scalar.format)) for key, scalar in groups.keys]
         for function, fields in groups.values:
             if [field for field, _ in fields] == ["*"]:
-                members.append(word(value(fields[0][1], "text"), " AS ", name(function)))
+                members.append((function, value(fields[0][1], "text")))
                 continue
-            values = [word(value(scalar, scalar.format), " AS ", name(field)) for field, scalar in fields]
-            members.append(word(self.levels.record(values, frame), " AS ", name(function)))
+            values = [(field, value(scalar, scalar.format)) for field, scalar in fields]
+            members.append((function, self.levels.record(values, frame)))
         return members
 
     def _named_members(
@@ -247,7 +247,7 @@ class _Compiler:
         names: dict[Expression, sql.Identifier],
         alias: Piece,
         frame: Frame,
-    ) -> list[Piece]:
+    ) -> list[tuple[str, Piece]]:
         written = []
         for output, node in members:
             if isinstance(node, Scalar):
@@ -258,7 +258,7 @@ class _Compiler:
                 value = self.levels.record(self._named_members(node.outputs, names, alias, frame), frame)
             else:
                 raise TypeError(node)
-            written.append(word(value, " AS ", name(output)))
+            written.append((output, value))
         return written
 
     def _grouped(self, names: dict[Expression, sql.Identifier], keys: list[Expression]) -> Piece:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import LiteralString
 
 from psycopg import abc, sql
@@ -37,7 +37,7 @@ def word(*parts: LiteralString | Piece) -> Piece:
     return sql.Composed([sql_text(part) if isinstance(part, str) else part for part in parts])
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def name(*parts: str) -> sql.Identifier:
     """A quoted, possibly qualified name."""
     return sql.Identifier(*parts)

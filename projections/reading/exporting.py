@@ -17,7 +17,7 @@ from domain.query.plan import Level, Masked, ReadPlan, Ref, Scalar
 from projections.database import Database
 from projections.reading.channel import copy_out, fetch
 from projections.reading.compiler import compile_rows
-from projections.reading.compose import Piece, listed, name, word
+from projections.reading.compose import Piece, listed, numbered, word
 from projections.reading.expressions import Expressions
 from projections.reading.formats import in_form
 from projections.reading.statement import Statement, bound
@@ -99,8 +99,13 @@ async def copy_csv(
         ServiceUnavailable: when PostgreSQL takes longer than ``seconds`` to come up with more of them.
     """
     expressions = _Literals(caller)
-    members = [word(_cell(expressions, scalar), " AS ", name(output)) for output, scalar in columns]
-    texts = [name(output) for output, scalar in columns if not _bare(scalar)]
+    # Names of ours, for those of the answer may be longer than PostgreSQL's.
+    names = [numbered("c", number) for number in range(len(columns))]
+    members = [
+        word(_cell(expressions, scalar), " AS ", label)
+        for label, (_, scalar) in zip(names, columns, strict=True)
+    ]
+    texts = [label for label, (_, scalar) in zip(names, columns, strict=True) if not _bare(scalar)]
     force = word(", FORCE_QUOTE (", listed(texts), ")") if texts else word()
     rows = compile_rows(plan, members, expressions)
     command = sql.Composed([word("COPY (", rows, ") TO STDOUT (FORMAT csv", force, ")")])

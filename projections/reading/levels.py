@@ -22,6 +22,8 @@ from projections.reading.formats import formatted
 KEY = name("#k")
 NUMBER = name("#n")
 VALUE = name("#v")
+LONGEST_NAME = 63
+"""Bytes of the longest name that PostgreSQL knows."""
 
 
 @dataclass
@@ -61,14 +63,26 @@ class Levels:
                 if level.bare
                 else word("'null'::json")
             )
-        members = [word(self._node(node, frame), " AS ", name(output)) for output, node in level.outputs]
-        return self.record(members, frame)
+        return self.record([(output, self._node(node, frame)) for output, node in level.outputs], frame)
 
-    def record(self, members: Sequence[Piece], frame: Frame) -> Piece:
+    def record(self, members: Sequence[tuple[str, Piece]], frame: Frame) -> Piece:
         """The JSON of named members, which may use everything that the frame joins."""
         self._objects += 1
         alias = numbered("j", self._objects)
-        frame.joins.append(word(" CROSS JOIN LATERAL (SELECT ", listed(members), ") AS ", alias))
+        if any(len(output.encode()) > LONGEST_NAME for output, _ in members):
+            # PostgreSQL would cut the name of a column.
+            rows = [
+                word("(", literal(number), ", ", self.expressions.text(output), ", to_json(", value, "))")
+                for number, (output, value) in enumerate(members)
+            ]
+            query = word(
+                "SELECT json_object_agg(m.k, m.v ORDER BY m.n) AS ", VALUE,
+                " FROM (VALUES ", listed(rows), ") AS m(n, k, v)",
+            )  # fmt: skip
+            frame.joins.append(word(" CROSS JOIN LATERAL (", query, ") AS ", alias))
+            return word(alias, ".", VALUE)
+        columns = [word(value, " AS ", name(output)) for output, value in members]
+        frame.joins.append(word(" CROSS JOIN LATERAL (SELECT ", listed(columns), ") AS ", alias))
         return word("row_to_json(", alias, ".*)")
 
     def _node(self, node: Node, frame: Frame) -> Piece:
@@ -77,10 +91,7 @@ class Levels:
         if isinstance(node, Constant):
             return self.constant(node)
         if isinstance(node, Record):
-            return self.record(
-                [word(self._node(inner, frame), " AS ", name(output)) for output, inner in node.outputs],
-                frame,
-            )
+            return self.record([(output, self._node(inner, frame)) for output, inner in node.outputs], frame)
         if isinstance(node, ToOne):
             value = self._to_one(node, frame)
         elif isinstance(node, ToMany):

@@ -79,6 +79,13 @@ async def test_what_is_no_route(server: Server, method: str, path: str) -> None:
         assert entry == {"code": "ROUTE_NOT_FOUND", "path": path}
 
 
+async def test_shares_are_never_counted(api: Client) -> None:
+    for text in ("meta=*", "meta[]=total_count&limit=1", "limit=1&meta%5B%5D=filter_count"):
+        assert (await api.get(f"/shares?{text}")).body == {"data": []}
+    assert (await api.request("SEARCH", "/shares", {"query": {"meta": "*"}})).body == {"data": []}
+    assert "meta" in (await api.get("/presets?meta=*")).body
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE", "SEARCH"])
 async def test_system_collections_are_no_items(api: Client, method: str) -> None:
     answer = await api.request(method, "/items/directus_users", {})

@@ -64,6 +64,12 @@ async def test_csv_quotes_texts_only(books: Library) -> None:
     )
 
 
+async def test_csv_of_names_longer_than_those_of_postgresql(books: Library) -> None:
+    one, two = "n" * 63 + "a", "n" * 63 + "b"
+    raw = f"alias[{one}]=title&alias[{two}]=title&fields={one},{two}&limit=1"
+    assert await csv(books, raw) == f'{one},{two}\n"One","One"\n'
+
+
 @pytest.mark.parametrize(
     "fields", ["*", "author.name", "extra", "labels", "reviews", "year(published)", "title.x"]
 )

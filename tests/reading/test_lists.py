@@ -1,6 +1,10 @@
+from typing import Any
+
 import pytest
 
 from domain.errors import Forbidden, InvalidQuery
+from domain.query.limits import QueryLimits
+from projections.reading.reader import Reader
 from tests.reading.conftest import Library
 
 
@@ -169,6 +173,66 @@ async def test_groups_across_relations(books: Library) -> None:
     }
 
 
+async def test_groups_across_many_join_their_rows(books: Library) -> None:
+    raw: dict[str, Any] = {"groupBy": "id", "aggregate": {"count": "*", "avg": "reviews.stars"}}
+    assert [
+        (row["count"], row["avg"]["reviews.stars"] and float(row["avg"]["reviews.stars"]))
+        for row in await books.data("books", raw)
+    ] == [("2", 2.5), ("1", 5.0), ("1", None), ("1", 3.0), ("1", None)]
+    raw = {"groupBy": "tags.tag.label", "aggregate": {"countDistinct": "id", "count": "reviews.id"}}
+    assert await books.data("books", raw) == [
+        {"tags.tag.label": "new", "countDistinct": {"id": "1"}, "count": {"reviews.id": "2"}},
+        {"tags.tag.label": "old", "countDistinct": {"id": "2"}, "count": {"reviews.id": "3"}},
+        {"tags.tag.label": None, "countDistinct": {"id": "3"}, "count": {"reviews.id": "1"}},
+    ]
+    raw = {"groupBy": "books.reviews.stars", "sort": "-books.reviews.stars", "limit": 2}
+    assert await books.data("authors", raw) == [
+        {"books.reviews.stars": None},
+        {"books.reviews.stars": 5},
+    ]
+    raw = {"groupBy": "sections.item:headings.text", "aggregate": {"max": "sections.sort"}}
+    assert await books.data("books", raw) == [
+        {"sections.item:headings.text": "Big", "max": {"sections.sort": 2}},
+        {"sections.item:headings.text": None, "max": {"sections.sort": 1}},
+    ]
+    raw = {"groupBy": "books.year(published)", "aggregate": {"count": "*"}}
+    assert await books.data("authors", raw) == [
+        {"books.published_year": "2022", "count": "1"},
+        {"books.published_year": "2024", "count": "1"},
+        {"books.published_year": None, "count": "3"},
+    ]
+
+
+async def test_a_filter_along_the_path_of_a_group_binds_its_row(books: Library) -> None:
+    raw = {
+        "groupBy": "reviews.stars",
+        "aggregate": {"count": "*", "max": "reviews.text"},
+        "filter": {"reviews": {"stars": {"_gt": 3}}},
+    }
+    assert await books.data("books", raw) == [
+        {"reviews.stars": 4, "count": "1", "max": {"reviews.text": "good"}},
+        {"reviews.stars": 5, "count": "1", "max": {"reviews.text": "great"}},
+    ]
+    raw["filter"] = {"reviews": {"_some": {"stars": {"_gt": 3}}}}
+    assert [row["reviews.stars"] for row in await books.data("books", raw)] == [1, 4, 5]
+
+
+async def test_more_relations_than_allowed(books: Library) -> None:
+    reader = Reader(books.database, QueryLimits(relations=2))
+    few = Library(books.database, reader, books.model)
+    assert await few.data("books", "fields=author.name,reviews.stars&limit=1")
+    for raw, path in {
+        "fields=author.name,reviews.stars,tags.tag": "tags",
+        "fields=*": "sections",
+        "fields=author.name&sort=reviews.stars,author.country.name": "author",
+        "fields=id&filter[author][country][name]=x&filter[reviews][stars]=1": "reviews",
+        "groupBy=author.country.name&aggregate[sum]=reviews.stars": "reviews",
+        "fields=sections.item:headings.text,sections.item:pictures.url": "sections.item:pictures",
+    }.items():
+        with pytest.raises(InvalidQuery, match=f'more than 2 relations, at "{path}"'):
+            await few.data("books", raw)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -176,7 +240,12 @@ async def test_groups_across_relations(books: Library) -> None:
         "aggregate[avg]=published",
         "aggregate[count]=reviews",
         "aggregate[sum]=*",
-        "aggregate[count]=reviews.stars",
+        "aggregate[count]=author.books",
+        "aggregate[count]=year(published)",
+        "groupBy=reviews.book.extra",
+        "groupBy=year(published).x",
+        "groupBy=$FOLLOW(reviews,book).stars",
+        "groupBy=sections.item.text",
         "groupBy=reviews",
         "groupBy=extra",
         "groupBy=author&sort=title",

@@ -176,3 +176,22 @@ async def test_rules_may_use_relations_and_quantifiers(books: Library) -> None:
 async def test_a_rule_about_a_missing_field_refuses_the_query(books: Library) -> None:
     with pytest.raises(InvalidQuery, match='Invalid filter key "nope" on "books"'):
         await books.data("books", "", rights(books=rule("id", nope={"_eq": 1})))
+
+
+async def test_groups_across_relations_see_permitted_rows_and_values(books: Library) -> None:
+    stars = rule("book", "stars", stars={"_gte": 4})
+    mine = rights(books=rule("id", "reviews", "author"), reviews=stars, authors=rule("name", name="Ann"))
+    assert await books.data("books", "groupBy=reviews.stars&aggregate[count]=*", mine) == [
+        {"reviews.stars": 4, "count": "1"},
+        {"reviews.stars": 5, "count": "1"},
+        {"reviews.stars": None, "count": "3"},
+    ]
+    assert await books.data("books", "groupBy=author.name&aggregate[sum]=reviews.stars", mine) == [
+        {"author.name": "Ann", "sum": {"reviews.stars": "9"}},
+        {"author.name": None, "sum": {"reviews.stars": None}},
+    ]
+    for raw in ("groupBy=reviews.text", "aggregate[max]=reviews.text", "groupBy=tags.tag.label"):
+        with pytest.raises(Forbidden):
+            await books.data("books", raw, mine)
+    with pytest.raises(Forbidden):
+        await books.data("books", "groupBy=reviews.stars", rights(books=rule("reviews")))

@@ -124,7 +124,14 @@ async def test_changes(nested: Bench) -> None:
         "authors", [1], {"posts": {"update": [{"id": 2}, {"id": 77, "title": "n"}], "delete": [9]}}
     )
     assert await nested.sql(rows) == [(1, "x2", 1, 1), (2, "y", 1, 2), (3, "z", 1, 3)]
-    lists: tuple[Any, ...] = ("x", {"create": "x"}, {"nope": []}, {"update": [{"title": "n"}]})
+    lists: tuple[Any, ...] = (
+        "x",
+        {"create": "x"},
+        {"create": {}},
+        {"delete": ""},
+        {"nope": []},
+        {"update": [{"title": "n"}]},
+    )
     wrongs = (*lists, [True], [None])
     for wrong in wrongs:
         with pytest.raises(InvalidPayload):
