@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
+from collections import OrderedDict
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import psycopg
@@ -20,23 +20,40 @@ from domain.query.past import Past, PastTable, places
 from domain.query.plan import ReadPlan
 from domain.query.planner import key_parts, plan_item, plan_keys, plan_list, plan_singleton
 from domain.query.query import Query
-from projections.database import Connection, Database
+from projections.database import Database
 from projections.log.rebuild import comparable
-from projections.reading.reader import EMPTY_LIST, Raw, Reader
-from projections.reading.statement import envelope
+from projections.reading.moments import Moments
+from projections.reading.reader import EMPTY_LIST, LONGEST_CACHED_TEXT, Raw, Reader, place
+from projections.reading.statement import Statement, envelope
 from projections.sql import load
-from projections.time.moments import Cut, resolve, settle
+from projections.time.moments import Cut
 
 SQL: Final = load("time/history")
 MEMBER: Final = "as_of"
-WAIT_SECONDS: Final = 0.1
-WAITS: Final = 50
+KEPT: Final = 1000
 _NOT_YET: Final = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
 
 
 def names_past(raw: str | Container[str]) -> bool:
     """Whether a query may ask for a moment; cheap, since every read asks."""
     return MEMBER in raw
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a query asks for: a plan without rows yet, and the moment as it was written."""
+
+    plan: ReadPlan
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A statement for a position and the histories that it was written for."""
+
+    position: int
+    histories: Mapping[str, int]
+    statement: Statement
 
 
 class PastReader:
@@ -46,44 +63,65 @@ class PastReader:
         self._database = database
         self._reader = reader
         self._fold_limit = fold_limit
+        self._moments = Moments(database)
+        self._kept: OrderedDict[tuple[Any, ...], tuple[_Asked, _Ready]] = OrderedDict()
 
     async def list(self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw) -> bytes:
         """The list envelope."""
-        query, when = self._asked(raw)
-        if when is None:
+
+        def plan(query: Query) -> ReadPlan:
+            return plan_list(model, rights, caller, collection, query, self._reader.limits)
+
+        where = place(model, rights, caller, collection, "list")
+        found = await self._read(model, caller, where, raw, plan)
+        if found is None:
             return await self._reader.list(model, rights, caller, collection, raw)
-        plan = plan_list(model, rights, caller, collection, query, self._reader.limits)
-        return await self._answer(model, caller, plan, when) or EMPTY_LIST
+        return found[0] or EMPTY_LIST
 
     async def by_keys(
         self, model: Model, rights: Rights, caller: Caller, collection: str, keys: Sequence[str], raw: Raw
     ) -> bytes:
         """The list envelope of the items of these keys that were there."""
-        query, when = self._asked(raw)
-        if when is None or not keys:
+
+        def plan(query: Query) -> ReadPlan:
+            return plan_keys(model, rights, caller, collection, keys, query, self._reader.limits)
+
+        found = None
+        if keys:
+            where = (*place(model, rights, caller, collection, "keys"), *keys)
+            found = await self._read(model, caller, where, raw, plan)
+        if found is None:
             return await self._reader.by_keys(model, rights, caller, collection, keys, raw)
-        plan = plan_keys(model, rights, caller, collection, keys, query, self._reader.limits)
-        return await self._answer(model, caller, plan, when) or EMPTY_LIST
+        return found[0] or EMPTY_LIST
 
     async def item(
         self, model: Model, rights: Rights, caller: Caller, collection: str, key: str, raw: Raw
     ) -> bytes | None:
         """The item envelope; None when there was no such item, or none that the caller may see."""
-        query, when = self._asked(raw)
-        if when is None:
+
+        def plan(query: Query) -> ReadPlan:
+            return plan_item(model, rights, caller, collection, query, self._reader.limits)
+
+        where = (*place(model, rights, caller, collection, "item"), key)
+        parts = key_parts(model.collections[collection], key)
+        found = await self._read(model, caller, where, raw, plan, parts)
+        if found is None:
             return await self._reader.item(model, rights, caller, collection, key, raw)
-        plan = plan_item(model, rights, caller, collection, query, self._reader.limits)
-        return await self._answer(model, caller, plan, when, key_parts(model.collections[collection], key))
+        return found[0]
 
     async def singleton(
         self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw
     ) -> bytes:
         """The item envelope of a singleton."""
-        query, when = self._asked(raw)
-        if when is None:
+
+        def plan(query: Query) -> ReadPlan:
+            return plan_singleton(model, rights, caller, collection, query, self._reader.limits)
+
+        where = place(model, rights, caller, collection, "singleton")
+        found = await self._read(model, caller, where, raw, plan)
+        if found is None:
             return await self._reader.singleton(model, rights, caller, collection, raw)
-        plan = plan_singleton(model, rights, caller, collection, query, self._reader.limits)
-        return await self._answer(model, caller, plan, when) or b'{"data":{}}'
+        return found[0] or b'{"data":{}}'
 
     async def at(self, model: Model, plan: ReadPlan, when: When) -> ReadPlan:
         """A plan on the rows of a moment.
@@ -91,54 +129,84 @@ class PastReader:
         Raises:
             InvalidQuery: for a moment that the log does not have.
         """
-        return replace(plan, past=await self._past(model, plan, await self._cut(when)))
+        cut = await self._moments.cut(when)
+        histories = await self._moments.histories(cut.position)
+        return replace(plan, past=await self._past(model, plan, cut, histories))
 
-    def _asked(self, raw: Raw) -> tuple[Query, When | None]:
-        members = self._reader.members(raw)
-        return parse_query(members, self._reader.limits), moment_of(members)
-
-    async def _answer(
-        self, model: Model, caller: Caller, plan: ReadPlan, when: When, key: Sequence[str] = ()
-    ) -> bytes | None:
-        cut = await self._cut(when)
-        past = await self._past(model, plan, cut, join_key(key) if key else None)
-        statement = self._reader.compiled([replace(plan, past=past)], model.version)
+    async def _read(
+        self,
+        model: Model,
+        caller: Caller,
+        where: tuple[Any, ...],
+        raw: Raw,
+        plan: Callable[[Query], ReadPlan],
+        key: Sequence[str] = (),
+    ) -> tuple[bytes | None] | None:
+        """The envelope of a query, by itself in a tuple; None for one that asks for no moment."""
+        stored = (*where, raw) if isinstance(raw, str) and len(raw) <= LONGEST_CACHED_TEXT else None
+        asked, ready = self._kept.get(stored, (None, None)) if stored is not None else (None, None)
+        if asked is None:
+            members = self._reader.members(raw)
+            when = _text(members)
+            if when is None:
+                return None
+            asked = _Asked(plan(parse_query(members, self._reader.limits)), when)
+        cut = await self._moments.cut(parse_moment(asked.when, MEMBER))
         try:
-            values = await self._reader.values(statement, caller, key)
+            ready = await self._ready(model, stored, asked, ready, cut, key)
+            values = await self._reader.values(ready.statement, caller, key)
         except ActaError as error:
-            if isinstance(error.__cause__, _NOT_YET):
-                raise ServiceUnavailable(
-                    "history", "it is being made anew: the schema has changed"
-                ) from error
-            raise
-        return envelope(statement.shape, values)
+            if not isinstance(error.__cause__, _NOT_YET):
+                raise
+            # What is known of the histories may be older than they are.
+            self._moments.forget()
+            ready = await self._ready(model, stored, asked, ready, cut, key)
+            try:
+                values = await self._reader.values(ready.statement, caller, key)
+            except ActaError as again:
+                if not isinstance(again.__cause__, _NOT_YET):
+                    raise
+                reason = "it is being made anew: the schema has changed"
+                raise ServiceUnavailable("history", reason) from again
+        return (envelope(ready.statement.shape, values),)
 
-    async def _cut(self, when: When) -> Cut:
-        try:
-            async with self._database.connection() as connection:
-                return await resolve(connection, when)
-        except InvalidPayload as refused:
-            reason = str(refused.extensions["reason"])
-        # A moment ago is not sealed yet; whoever names his own request may mean that one.
-        await settle(self._database)
-        try:
-            async with self._database.connection() as connection:
-                return await resolve(connection, when)
-        except InvalidPayload:
-            raise InvalidQuery(reason) from None
+    async def _ready(
+        self,
+        model: Model,
+        stored: tuple[Any, ...] | None,
+        asked: _Asked,
+        ready: _Ready | None,
+        cut: Cut,
+        key: Sequence[str],
+    ) -> _Ready:
+        histories = await self._moments.histories(cut.position)
+        if ready is not None and ready.position == cut.position and ready.histories is histories:
+            return ready
+        past = await self._past(model, asked.plan, cut, histories, join_key(key) if key else None)
+        statement = self._reader.compiled([replace(asked.plan, past=past)], model.version)
+        ready = _Ready(cut.position, histories, statement)
+        self._keep(stored, asked, ready)
+        return ready
 
-    async def _past(self, model: Model, plan: ReadPlan, cut: Cut, key: str | None = None) -> Past:
+    def _keep(self, stored: tuple[Any, ...] | None, asked: _Asked, ready: _Ready) -> None:
+        if stored is not None:
+            self._kept[stored] = asked, ready
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+
+    async def _past(
+        self, model: Model, plan: ReadPlan, cut: Cut, histories: Mapping[str, int], key: str | None = None
+    ) -> Past:
         known = {(entry.schema, entry.table): entry.name for entry in comparable(model)}
         found = sorted(set(places(plan)))
         root = plan.page.row.number if key is not None else -1
-        async with self._database.connection() as connection:
-            histories = await self._histories(connection, cut.position)
-            whole = [
-                known[schema, table]
-                for number, schema, table in found
-                if number != root and (schema, table) in known and known[schema, table] not in histories
-            ]
-            await self._require_small(connection, whole)
+        whole = [
+            known[schema, table]
+            for number, schema, table in found
+            if number != root and (schema, table) in known and known[schema, table] not in histories
+        ]
+        if whole:
+            await self._require_small(whole)
         tables = tuple(
             PastTable(schema, table, known[schema, table], histories.get(known[schema, table], 0))
             for schema, table in dict.fromkeys((schema, table) for _, schema, table in found)
@@ -153,21 +221,10 @@ class PastReader:
             None if key is None else Value(key),
         )
 
-    async def _histories(self, connection: Connection, position: int) -> Mapping[str, int]:
-        """The histories that have come to a position; waits for them for a while."""
-        rows = await (await connection.execute(SQL["histories"])).fetchall()
-        if not rows:
-            return {}
-        for _ in range(WAITS):
-            row = await (await connection.execute(SQL["reached"])).fetchone()
-            if row is not None and row[0] >= position:
-                return dict(rows)
-            await asyncio.sleep(WAIT_SECONDS)
-        raise ServiceUnavailable("history", "it has not come to that moment yet: no worker keeps it")
-
-    async def _require_small(self, connection: Connection, collections: Sequence[str]) -> None:
+    async def _require_small(self, collections: Sequence[str]) -> None:
         values = {"collections": list(dict.fromkeys(collections)), "most": self._fold_limit}
-        row = await (await connection.execute(SQL["sizes"], values)).fetchone()
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL["sizes"], values)).fetchone()
         if row is not None:
             raise InvalidQuery(
                 f'"{row[0]}" has more than {self._fold_limit} events and no history: '
@@ -181,12 +238,17 @@ def moment_of(members: Mapping[str, Any]) -> When | None:
     Raises:
         InvalidQuery: for a text that is none.
     """
+    text = _text(members)
+    return None if text is None else parse_moment(text, MEMBER)
+
+
+def _text(members: Mapping[str, Any]) -> str | None:
     given = members.get(MEMBER)
     if given is None:
         return None
     if not isinstance(given, str) and (isinstance(given, bool) or not isinstance(given, int)):
         raise InvalidQuery(f'"{MEMBER}" must be a moment')
-    return parse_moment(str(given), MEMBER)
+    return str(given)
 
 
 def parse_moment(text: str, member: str) -> When:

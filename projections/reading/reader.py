@@ -79,7 +79,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return plan_list(model, rights, caller, collection, query, self._limits)
 
-        statement = self._statement(_place(model, rights, caller, collection, "list"), raw, model, plan)
+        statement = self._statement(place(model, rights, caller, collection, "list"), raw, model, plan)
         return await self._run(statement, caller, connection) or EMPTY_LIST
 
     async def item(
@@ -98,7 +98,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return plan_item(model, rights, caller, collection, query, self._limits)
 
-        statement = self._statement(_place(model, rights, caller, collection, "item"), raw, model, plan)
+        statement = self._statement(place(model, rights, caller, collection, "item"), raw, model, plan)
         parts = key_parts(model.collections[collection], key)
         return await self._run(statement, caller, connection, parts)
 
@@ -110,7 +110,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return with_version(model, plan_item(model, rights, caller, collection, query, self._limits))
 
-        statement = self._statement(_place(model, rights, caller, collection, "versioned"), raw, model, plan)
+        statement = self._statement(place(model, rights, caller, collection, "versioned"), raw, model, plan)
         parts = key_parts(model.collections[collection], key)
         return await self._run_versioned(statement, caller, None, parts)
 
@@ -166,7 +166,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return plan_singleton(model, rights, caller, collection, query, self._limits)
 
-        statement = self._statement(_place(model, rights, caller, collection, "singleton"), raw, model, plan)
+        statement = self._statement(place(model, rights, caller, collection, "singleton"), raw, model, plan)
         return await self._run(statement, caller, connection) or b'{"data":{}}'
 
     async def singleton_version(
@@ -177,8 +177,8 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return with_version(model, plan_singleton(model, rights, caller, collection, query, self._limits))
 
-        place = _place(model, rights, caller, collection, "versioned singleton")
-        body, version = await self._run_versioned(self._statement(place, raw, model, plan), caller, None)
+        where = place(model, rights, caller, collection, "versioned singleton")
+        body, version = await self._run_versioned(self._statement(where, raw, model, plan), caller, None)
         return body or b'{"data":{}}', version
 
     async def rows(
@@ -290,7 +290,7 @@ class Reader:
             raise refusal(error) from error
 
 
-def _place(model: Model, rights: Rights, caller: Caller, collection: str, kind: str) -> tuple[Any, ...]:
+def place(model: Model, rights: Rights, caller: Caller, collection: str, kind: str) -> tuple[Any, ...]:
     """What a kept plan holds for. Without user or role, variables that stand for them are planned as null."""
     return model.version, rights.key, caller.user is None, caller.role is None, collection, kind
 

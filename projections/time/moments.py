@@ -67,7 +67,12 @@ async def _newest(connection: Connection) -> int | None:
 
 
 async def resolve(connection: Connection, when: When) -> Cut:
-    """The cut at a moment.
+    """The cut at a moment. Raises as :func:`position_at_moment`."""
+    return await cut_at(connection, await position_at_moment(connection, when))
+
+
+async def position_at_moment(connection: Connection, when: When) -> int:
+    """The position that a moment stands for.
 
     Raises:
         InvalidPayload: for a moment before the log or in the future, and for an unknown position or request.
@@ -81,7 +86,7 @@ async def resolve(connection: Connection, when: When) -> Cut:
         position = when
     if not 0 < position <= last:
         raise InvalidPayload(f"The log has no position {position}: it ends at {last}")
-    return await cut_at(connection, position)
+    return position
 
 
 async def cut_at(connection: Connection, position: int) -> Cut:

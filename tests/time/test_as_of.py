@@ -202,8 +202,33 @@ async def test_views_have_no_past(project: Project) -> None:
         )
 
 
+async def test_a_kept_query_follows_histories_that_are_made_anew(project: Project) -> None:
+    await relate(project)
+    await register(project, await project.now())
+    then = await project.now()
+    past, raw = past_of(project, 0), f"as_of={then}&fields=title&limit=1&sort=id"
+    follower = Histories(["books"], ["public"], [])
+    await caught_up(follower, project.database)
+
+    async def ask() -> bytes:
+        return await past.list(project.store.current, ADMINISTRATOR, Caller(), "books", raw)
+
+    asked = [await ask(), await ask()]
+    async with project.database.connection() as connection:
+        [(number,)] = await (await connection.execute("select number from acta.histories")).fetchall()
+        await connection.execute(f"drop table acta.history_{number}".encode())
+        await connection.execute("delete from acta.histories")
+    await project.update("books", 1, {"title": "Later"})
+    async with project.database.connection() as connection:
+        await connection.execute("update acta.cursors set position = 0 where name = 'history'")
+    with pytest.raises(ActaError):
+        await ask()
+    await caught_up(Histories(["books"], ["public"], []), project.database)
+    assert [*asked, await ask()] == [b'{"data":[{"title":"Book 0"}]}'] * 3
+
+
 async def test_a_history_that_nobody_keeps(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("projections.reading.past.WAITS", 1)
+    monkeypatch.setattr("projections.reading.moments.WAITS", 1)
     await relate(project)
     follower = Histories(["books"], ["public"], [])
     await register(project, await project.now())
