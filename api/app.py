@@ -233,5 +233,5 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.SCHEMA] = SchemaService(database, models, schemas=settings.database.schemas)
     app[keys.UNDO] = Undo(database, models, reader, app[keys.SCHEMA])
     app[keys.SORTER] = Sorter(database, writer)
-    app[keys.IMPORTER] = Importer(database, writer)
+    app[keys.IMPORTER] = Importer(database, writer, settings.imports)
     wire(app, rights)

@@ -20,7 +20,7 @@ from domain.settings_access import (
     MailSettings,
     policy_directives,
 )
-from domain.settings_files import AssetsSettings, FilesSettings
+from domain.settings_files import AssetsSettings, FilesSettings, ImportSettings
 from domain.settings_providers import ProviderSettings, parse_providers
 from domain.settings_streams import KafkaSettings, MetricsSettings
 from domain.settings_types import UNITS, Duration, Group, Limit, Names, SettingsError, Size
@@ -201,6 +201,7 @@ class Settings(Group):
     kafka: KafkaSettings = KafkaSettings()
     files: FilesSettings = FilesSettings()
     assets: AssetsSettings = AssetsSettings()
+    imports: ImportSettings = ImportSettings()
     storage: StorageSettings = StorageSettings()
 
     @classmethod

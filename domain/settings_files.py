@@ -45,3 +45,12 @@ class AssetsSettings(Group):
     )
     processes: int = Field(0, alias="ACTA_IMAGE_PROCESSES", ge=0)
     memory: Size = Field(2 * UNITS["gb"], alias="ACTA_IMAGE_MEMORY")
+
+
+class ImportSettings(Group):
+    """Imports of items: how long one may take (seconds), how many at once, errors told, bytes of a file."""
+
+    timeout: Duration = Field(3600, alias="IMPORT_TIMEOUT")
+    concurrency: int = Field(20, alias="IMPORT_MAX_CONCURRENCY", ge=1)
+    errors: int = Field(1000, alias="MAX_IMPORT_ERRORS", ge=1)
+    largest: Size = Field(512 * UNITS["mb"], alias="IMPORT_MAX_FILE_SIZE")

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from typing import Any
+import asyncio
+import tempfile
+from contextlib import ExitStack
+from functools import partial
+from typing import IO
 
-import orjson
 from aiohttp import BodyPartReader, hdrs, web
 
 from api.commands import command_of
 from api.files.multipart import BROKEN_FORM
-from api.keys import AUTHENTICATOR, CONTEXT, IMPORTER
+from api.formats.rows import READERS
+from api.keys import AUTHENTICATOR, BACKGROUND, CONTEXT, IMPORTER, SETTINGS, WRITER
 from api.responses import empty
-from domain.errors import ContentTooLarge, InvalidPayload, UnsupportedMediaType
+from domain.access.command import Command
+from domain.errors import (
+    ActaError,
+    ContentTooLarge,
+    ErrorGroup,
+    InvalidPayload,
+    OutOfTime,
+    UnsupportedMediaType,
+)
+from projections.tables.importing import Rows
 
-MAXIMUM_BYTES = 512 * 1024 * 1024
-CSV_TYPES = frozenset({"text/csv", "application/vnd.ms-excel"})
-JSON_TYPE = "application/json"
-
-Row = dict[str, Any]
+_CHUNK = 1 << 16
 
 
 async def import_items(request: web.Request) -> web.Response:
-    """Insert or change every row of the file, all or none."""
-    context = request[CONTEXT]
-    collection = request.match_info["collection"]
+    """Insert or change every row of the file, all or none; with ``background=true`` after the answer."""
     if not request.content_type.startswith("multipart/"):
         raise UnsupportedMediaType(request.content_type, "Content-Type header")
-    importer = request.app[IMPORTER]
+    importer, collection = request.app[IMPORTER], request.match_info["collection"]
     command = await command_of(request)
-    importer.check(command, context.model, collection)
-    rows = await _rows(request)
-    try:
-        await importer.run(command, context.model, collection, rows)
-    finally:
-        request.app[AUTHENTICATOR].rights.settle()
+    importer.check(command, request[CONTEXT].model, collection)
+    with ExitStack() as held:
+        held.enter_context(importer.place())
+        rows = await _received(request, held.enter_context(tempfile.TemporaryFile()))
+        if request.query.get("background") != "true":
+            await _carry_out(request, command, rows)
+            return empty()
+        task = asyncio.create_task(_in_background(request, command, rows, held.pop_all()))
+    tasks = request.app[BACKGROUND]
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
     return empty()
 
 
@@ -45,92 +54,58 @@ def routes() -> list[web.RouteDef]:
     return [web.post("/utils/import/{collection}", import_items)]
 
 
-async def _rows(request: web.Request) -> list[Row]:
+async def _received(request: web.Request, file: IO[bytes]) -> Rows:
+    """The rows of the request's file, which is kept in ``file``."""
     try:
-        return await _rows_of_form(request)
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader) or part.filename is None:
+                continue
+            media = part.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+            if media not in READERS:
+                raise UnsupportedMediaType(media, "file import")
+            await _keep(part, file, request.app[SETTINGS].imports.largest)
+            return partial(READERS[media], file)
     except BROKEN_FORM as error:
         raise InvalidPayload(f"The body can't be read as a form: {error}") from None
-
-
-async def _rows_of_form(request: web.Request) -> list[Row]:
-    async for part in await request.multipart():
-        if not isinstance(part, BodyPartReader) or part.filename is None:
-            continue
-        media = part.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
-        if media not in CSV_TYPES and media != JSON_TYPE:
-            raise UnsupportedMediaType(media, "file import")
-        content = await _content(part)
-        return rows_of_json(content) if media == JSON_TYPE else list(rows_of_csv(content))
     raise InvalidPayload("The request holds no file")
 
 
-async def _content(part: BodyPartReader) -> bytes:
-    content = bytearray()
-    while chunk := await part.read_chunk(1 << 16):
-        content += chunk
-        if len(content) > MAXIMUM_BYTES:
+async def _keep(part: BodyPartReader, file: IO[bytes], largest: int) -> None:
+    size = 0
+    while chunk := await part.read_chunk(_CHUNK):
+        size += len(chunk)
+        if size > largest:
             raise ContentTooLarge()
-    return bytes(content)
+        file.write(chunk)
+    # A part that nothing follows was cut off; the package takes that for its end.
+    if part._content.at_eof():
+        raise InvalidPayload("The body ends inside the file")
 
 
-def rows_of_json(content: bytes) -> list[Row]:
-    """The objects of a JSON array.
-
-    Raises:
-        InvalidPayload
-    """
+async def _carry_out(request: web.Request, command: Command, rows: Rows) -> None:
+    app, seconds = request.app, request.app[SETTINGS].imports.timeout
     try:
-        rows = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise InvalidPayload(f"The file is no valid JSON: {error}") from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InvalidPayload("The file has to hold an array of objects")
-    return rows
+        async with asyncio.timeout(seconds):
+            await app[IMPORTER].run(command, request[CONTEXT].model, request.match_info["collection"], rows)
+    except TimeoutError:
+        raise OutOfTime("import", round(seconds * 1000)) from None
+    finally:
+        app[AUTHENTICATOR].rights.settle()
 
 
-def rows_of_csv(content: bytes) -> Iterator[Row]:
-    """The rows below a header line; empty cells are left out, names with dots make nested objects.
-
-    Raises:
-        InvalidPayload
-    """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidPayload("The file is not UTF-8") from None
-    csv.field_size_limit(MAXIMUM_BYTES)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        for cells in reader:
-            if not any(cells):
-                continue
-            if len(cells) > len(header):
-                raise InvalidPayload(f"Line {reader.line_num} has more cells than the header")
-            row: Row = {}
-            for name, cell in zip(header, cells, strict=False):
-                if cell != "":
-                    _put(row, name.split("."), value_of(cell))
-            yield row
-    except csv.Error as error:
-        raise InvalidPayload(f"The file is no valid CSV: {error}") from None
-
-
-def value_of(cell: str) -> Any:
-    """What a cell says: JSON where it is JSON, except that numbers stay as they are written."""
-    if cell[0] not in '[{"tfn':
-        return cell
-    try:
-        return orjson.loads(cell)
-    except orjson.JSONDecodeError:
-        return cell
-
-
-def _put(row: Row, path: list[str], value: Any) -> None:
-    *parents, last = path
-    for name in parents:
-        below = row.setdefault(name, {})
-        if not isinstance(below, dict):
-            return
-        row = below
-    row[last] = value
+async def _in_background(request: web.Request, command: Command, rows: Rows, held: ExitStack) -> None:
+    """Import, and tell the user how it went."""
+    with held:
+        try:
+            await _carry_out(request, command, rows)
+        except (ActaError, ErrorGroup) as error:
+            subject, message = "Your import has failed", str(error)
+        else:
+            subject, message = "Your import has been successful", ""
+    user = command.caller.user
+    if user is None:
+        return
+    notification = {"recipient": str(user), "sender": str(user), "subject": subject, "message": message}
+    await request.app[WRITER].create(
+        command.unlimited(), request[CONTEXT].model, "directus_notifications", [notification]
+    )

@@ -1,39 +1,67 @@
 """Import: every row of a file is inserted or, when its key is there, changed; all in one transaction.
 
-The rows go to the item writer in as few commands as possible. When that fails they are tried one by one, each
-behind a savepoint, only to learn which rows are wrong and why; nothing of that is kept.
+The rows go to the item writer in batches. When that fails, batches and then the rows of those that fail are
+tried behind savepoints, only to learn which rows are wrong and why; nothing of that is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import islice
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from domain.access.command import Command
-from domain.errors import ActaError, ErrorGroup, FailedValidation, Forbidden, InvalidPayload
+from domain.errors import (
+    ActaError,
+    ErrorGroup,
+    FailedValidation,
+    Forbidden,
+    InvalidPayload,
+    LimitExceeded,
+)
 from domain.items.shape import Shape
 from domain.model import Collection, Model, join_key
+from domain.settings_files import ImportSettings
 from projections.database import Connection, Database
 from projections.tables.item_writer import ItemWriter
 
-MAXIMUM_ERRORS = 1000
+BATCH = 1000
+"""Rows that are read from the file and written together."""
 _RANGE = 4
 _PRESENT = sql.SQL("SELECT {key} FROM {table} WHERE ({key}) IN (SELECT {wanted})")
 
 Row = dict[str, Any]
+Rows = Callable[[], Iterator[Row]]
+"""Reads the rows of a file from its beginning."""
 
 
 class Importer:
     """Writes the rows of files."""
 
-    def __init__(self, database: Database, writer: ItemWriter, maximum_errors: int = MAXIMUM_ERRORS) -> None:
+    def __init__(self, database: Database, writer: ItemWriter, settings: ImportSettings) -> None:
         self._database = database
         self._writer = writer
-        self._maximum_errors = maximum_errors
+        self._settings = settings
+        self._running = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among the imports that may run at once.
+
+        Raises:
+            LimitExceeded: when all are taken.
+        """
+        if self._running >= self._settings.concurrency:
+            raise LimitExceeded("Concurrent import")
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
     def check(self, command: Command, model: Model, collection: str) -> Collection:
         """The collection, if the caller may import into it.
@@ -51,24 +79,38 @@ class Importer:
             raise Forbidden.collection(collection)
         return found
 
-    async def run(self, command: Command, model: Model, collection: str, rows: Sequence[Row]) -> None:
-        """Write all rows or none.
+    async def run(self, command: Command, model: Model, collection: str, rows: Rows) -> None:
+        """Write all rows or none, in one transaction, batch by batch.
 
         Raises:
             ErrorGroup: one entry per kind of failure, naming the rows.
         """
         found = self.check(command, model, collection)
-        if found.singleton and len(rows) != 1:
+        if found.singleton and len(list(islice(rows(), 2))) != 1:
             raise InvalidPayload("A singleton takes exactly one row")
         try:
             async with self._database.transaction() as connection:
-                for same in _runs(found, rows):
-                    await self._write(command, model, found, same, connection)
+                count = 0
+                for batch in _batches(rows()):
+                    count += len(batch)
+                    self._writer.within_limit(count)
+                    await self._write_all(command, model, found, batch, connection)
         except (ActaError, ErrorGroup) as error:
             if not any("field" in entry.extensions for entry in _entries(error)):
                 raise
             await self._explain(command, model, found, rows)
             raise
+
+    async def _write_all(
+        self,
+        command: Command,
+        model: Model,
+        collection: Collection,
+        rows: Sequence[Row],
+        connection: Connection,
+    ) -> None:
+        for same in _runs(collection, rows):
+            await self._write(command, model, collection, same, connection)
 
     async def _write(
         self,
@@ -86,31 +128,62 @@ class Importer:
         if changed:
             await self._writer.update_each(command, model, collection.name, changed, connection=connection)
 
-    async def _explain(
-        self, command: Command, model: Model, collection: Collection, rows: Sequence[Row]
-    ) -> None:
-        failures: dict[tuple[str, Any, Any], tuple[ActaError, list[int]]] = {}
+    async def _explain(self, command: Command, model: Model, collection: Collection, rows: Rows) -> None:
+        failures = _Failures()
         async with self._thrown_away() as connection:
-            for number, row in enumerate(rows, start=1):
+            first = 1
+            for batch in _batches(rows()):
                 try:
                     async with connection.transaction():
-                        await self._write(command, model, collection, [row], connection)
-                except (ActaError, ErrorGroup) as error:
-                    for entry in _entries(error):
-                        if "field" not in entry.extensions:
-                            raise
-                        kind = (entry.code, entry.extensions["field"], entry.extensions.get("type"))
-                        failures.setdefault(kind, (entry, []))[1].append(number)
-                if sum(len(numbers) for _, numbers in failures.values()) >= self._maximum_errors:
+                        await self._write_all(command, model, collection, batch, connection)
+                except (ActaError, ErrorGroup):
+                    for number, row in enumerate(batch, first):
+                        with failures.of_row(number):
+                            async with connection.transaction():
+                                await self._write(command, model, collection, [row], connection)
+                        if failures.count >= self._settings.errors:
+                            break
+                first += len(batch)
+                if failures.count >= self._settings.errors:
                     break
-        if failures:
-            raise ErrorGroup([_with_rows(entry, numbers) for entry, numbers in failures.values()])
+        if failures.found:
+            raise failures.group()
 
     @asynccontextmanager
     async def _thrown_away(self) -> AsyncIterator[Connection]:
         async with self._database.transaction() as connection:
             yield connection
             raise psycopg.Rollback
+
+
+class _Failures:
+    """What is wrong with which rows, one entry per kind of failure."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.found: dict[tuple[str, Any, Any], tuple[ActaError, list[int]]] = {}
+
+    @contextmanager
+    def of_row(self, number: int) -> Iterator[None]:
+        """Notes what a row fails with; what speaks of no field is raised."""
+        try:
+            yield
+        except (ActaError, ErrorGroup) as error:
+            for entry in _entries(error):
+                if "field" not in entry.extensions:
+                    raise
+                kind = (entry.code, entry.extensions["field"], entry.extensions.get("type"))
+                self.found.setdefault(kind, (entry, []))[1].append(number)
+                self.count += 1
+
+    def group(self) -> ErrorGroup:
+        """All of them."""
+        return ErrorGroup([_with_rows(entry, numbers) for entry, numbers in self.found.values()])
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while batch := list(islice(rows, BATCH)):
+        yield batch
 
 
 def _entries(error: ActaError | ErrorGroup) -> Sequence[ActaError]:

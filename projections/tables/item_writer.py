@@ -64,7 +64,7 @@ class ItemWriter:
         """Create items; their keys, in order."""
         table = self._tables.of(model, collection)
         permit(table.shape, command, "create")
-        self._limit(len(payloads))
+        self.within_limit(len(payloads))
         if not payloads:
             return []
         return await self._persistently(
@@ -77,7 +77,7 @@ class ItemWriter:
         """Create an item, and answer the query ``raw`` on it in the same statement where that can be done."""
         table = self._tables.of(model, collection)
         permit(table.shape, command, "create")
-        self._limit(1)
+        self.within_limit(1)
         return await self._persistently(
             lambda: self._writes.create_one(command, table, payload, None, raw), None
         )
@@ -101,7 +101,7 @@ class ItemWriter:
         """
         table = self._tables.of(model, collection)
         permit(table.shape, command, "update")
-        self._limit(1)
+        self.within_limit(1)
 
         async def run() -> One | None:
             if expected is None:
@@ -127,7 +127,7 @@ class ItemWriter:
         """The same change to all items of the keys; the keys that are there, in order."""
         table = self._tables.of(model, collection)
         permit(table.shape, command, "update")
-        self._limit(len(keys))
+        self.within_limit(len(keys))
         return await self._persistently(
             lambda: self._writes.update(command, table, keys, payload, connection), connection
         )
@@ -145,7 +145,7 @@ class ItemWriter:
         order."""
         table = self._tables.of(model, collection)
         permit(table.shape, command, "update")
-        self._limit(len(payloads))
+        self.within_limit(len(payloads))
         if not payloads:
             return []
         return await self._persistently(
@@ -169,7 +169,7 @@ class ItemWriter:
         """
         table = self._tables.of(model, collection)
         permit(table.shape, command, "delete")
-        self._limit(len(keys))
+        self.within_limit(len(keys))
         if not keys:
             return []
 
@@ -282,7 +282,8 @@ class ItemWriter:
         )
         return knowing, standing.rights
 
-    def _limit(self, items: int) -> None:
+    def within_limit(self, items: int) -> None:
+        """Raises InvalidPayload when one request may not write as many items."""
         limit = self._writes.most
         if limit is not None and items > limit:
             raise InvalidPayload(f"Exceeded max batch mutation limit of {limit}")
