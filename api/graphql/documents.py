@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
 
 from api.graphql.schema import LazySchema
 from domain.graphql.errors import GraphQLValidation
+from domain.lru import Lru
 
 KEPT = 1000
 LONGEST_KEPT = 20_000
@@ -55,7 +55,7 @@ class Documents:
     def __init__(self, tokens: int, *, introspection: bool) -> None:
         self._tokens = tokens
         self._rules = [*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,))]
-        self._known: OrderedDict[tuple[int, str], Document] = OrderedDict()
+        self._known: Lru[tuple[int, str], Document] = Lru(KEPT)
 
     def known(self, schema: LazySchema, text: str) -> Document | None:
         """A document that was read before with this very schema."""
@@ -70,15 +70,12 @@ class Documents:
         """
         found = self.known(schema, text)
         if found is not None:
-            self._known.move_to_end((id(schema), text))
             return found
         made = (
             await asyncio.to_thread(self.make, schema, text) if len(text) > LARGE else self.make(schema, text)
         )
         if len(text) <= LONGEST_KEPT:
-            self._known[id(schema), text] = made
-            if len(self._known) > KEPT:
-                self._known.popitem(last=False)
+            self._known.put((id(schema), text), made)
         return made
 
     def make(self, schema: LazySchema, text: str) -> Document:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from domain.access.caller import Caller
+from domain.lru import Lru
 from projections.database import Database
 from projections.sql import load
 
@@ -19,7 +18,7 @@ class Contexts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ids: OrderedDict[tuple[str | None, ...], int] = OrderedDict()
+        self._ids: Lru[tuple[str | None, ...], int] = Lru(CACHED)
 
     async def id_of(self, caller: Caller) -> int | None:
         """The id for a command's ``context``; None for a caller without address, user agent and origin."""
@@ -33,10 +32,8 @@ class Contexts:
             return None
         found = self._ids.get(key)
         if found is None:
-            found = self._ids[key] = await self._stored(dict(zip(LONGEST, key, strict=True)))
-        self._ids.move_to_end(key)
-        if len(self._ids) > CACHED:
-            self._ids.popitem(last=False)
+            found = await self._stored(dict(zip(LONGEST, key, strict=True)))
+            self._ids.put(key, found)
         return found
 
     async def _stored(self, values: dict[str, str | None]) -> int:

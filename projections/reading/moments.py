@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
 from domain.errors import InvalidPayload, InvalidQuery, ServiceUnavailable
 from domain.log.moments import When
+from domain.lru import Lru
 from projections.database import Connection, Database
 from projections.sql import load
 from projections.time.moments import Cut, cut_at, position_at_moment, settle
@@ -26,7 +26,7 @@ class Moments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._cuts: OrderedDict[int, Cut] = OrderedDict()
+        self._cuts: Lru[int, Cut] = Lru(KEPT)
         self._histories: Mapping[str, int] = {}
         self._reached = 0
         self._until = 0.0
@@ -41,8 +41,8 @@ class Moments:
         Raises:
             InvalidQuery: for one that the log does not have.
         """
-        if isinstance(when, int) and when in self._cuts:
-            return self._cuts[when]
+        if isinstance(when, int) and (known := self._cuts.get(when)) is not None:
+            return known
         try:
             return await self._resolved(when)
         except InvalidPayload:
@@ -58,9 +58,8 @@ class Moments:
             position = await position_at_moment(connection, when)
             cut = self._cuts.get(position)
             if cut is None:
-                cut = self._cuts[position] = await cut_at(connection, position)
-                if len(self._cuts) > KEPT:
-                    self._cuts.popitem(last=False)
+                cut = await cut_at(connection, position)
+                self._cuts.put(position, cut)
         return cut
 
     async def histories(self, position: int) -> Mapping[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,6 +12,7 @@ from domain.access.caller import Caller
 from domain.access.rights import Rights
 from domain.errors import ActaError, InvalidPayload, InvalidQuery, ServiceUnavailable
 from domain.log.moments import When, parse_when
+from domain.lru import Lru
 from domain.model import Model, join_key
 from domain.query.operands import Value
 from domain.query.parse import parse_query
@@ -31,6 +31,7 @@ from projections.time.moments import Cut
 SQL: Final = load("time/history")
 MEMBER: Final = "as_of"
 KEPT: Final = 1000
+ATTEMPTS: Final = 2
 _NOT_YET: Final = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
 
 
@@ -64,7 +65,7 @@ class PastReader:
         self._reader = reader
         self._fold_limit = fold_limit
         self._moments = Moments(database)
-        self._kept: OrderedDict[tuple[Any, ...], tuple[_Asked, _Ready]] = OrderedDict()
+        self._kept: Lru[tuple[Any, ...], tuple[_Asked, _Ready]] = Lru(KEPT)
 
     async def list(self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw) -> bytes:
         """The list envelope."""
@@ -144,7 +145,8 @@ class PastReader:
     ) -> tuple[bytes | None] | None:
         """The envelope of a query, by itself in a tuple; None for one that asks for no moment."""
         stored = (*where, raw) if isinstance(raw, str) and len(raw) <= LONGEST_CACHED_TEXT else None
-        asked, ready = self._kept.get(stored, (None, None)) if stored is not None else (None, None)
+        kept = self._kept.get(stored) if stored is not None else None
+        asked, ready = kept or (None, None)
         if asked is None:
             members = self._reader.members(raw)
             when = _text(members)
@@ -152,28 +154,24 @@ class PastReader:
                 return None
             asked = _Asked(plan(parse_query(members, self._reader.limits)), when)
         cut = await self._moments.cut(parse_moment(asked.when, MEMBER))
-        try:
-            ready = await self._ready(model, stored, asked, ready, cut, key)
-            values = await self._reader.values(ready.statement, caller, key)
-        except ActaError as error:
-            if not isinstance(error.__cause__, _NOT_YET):
-                raise
-            # What is known of the histories may be older than they are.
-            self._moments.forget()
-            ready = await self._ready(model, stored, asked, ready, cut, key)
+        for _ in range(ATTEMPTS):
+            ready = await self._ready(model, asked, ready, cut, key)
             try:
                 values = await self._reader.values(ready.statement, caller, key)
-            except ActaError as again:
-                if not isinstance(again.__cause__, _NOT_YET):
+            except ActaError as error:
+                if not isinstance(error.__cause__, _NOT_YET):
                     raise
-                reason = "it is being made anew: the schema has changed"
-                raise ServiceUnavailable("history", reason) from again
-        return (envelope(ready.statement.shape, values),)
+                # What is known of the histories may be older than they are.
+                self._moments.forget()
+                continue
+            if stored is not None:
+                self._kept.put(stored, (asked, ready))
+            return (envelope(ready.statement.shape, values),)
+        raise ServiceUnavailable("history", "it is being made anew: the schema has changed")
 
     async def _ready(
         self,
         model: Model,
-        stored: tuple[Any, ...] | None,
         asked: _Asked,
         ready: _Ready | None,
         cut: Cut,
@@ -184,15 +182,7 @@ class PastReader:
             return ready
         past = await self._past(model, asked.plan, cut, histories, join_key(key) if key else None)
         statement = self._reader.compiled([replace(asked.plan, past=past)], model.version)
-        ready = _Ready(cut.position, histories, statement)
-        self._keep(stored, asked, ready)
-        return ready
-
-    def _keep(self, stored: tuple[Any, ...] | None, asked: _Asked, ready: _Ready) -> None:
-        if stored is not None:
-            self._kept[stored] = asked, ready
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        return _Ready(cut.position, histories, statement)
 
     async def _past(
         self, model: Model, plan: ReadPlan, cut: Cut, histories: Mapping[str, int], key: str | None = None

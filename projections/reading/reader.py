@@ -6,7 +6,6 @@ text of the query. What differs between callers of equal rights is bound when th
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ import psycopg
 
 from domain.access.caller import Caller
 from domain.access.rights import Rights
+from domain.lru import Lru
 from domain.model import Model
 from domain.query.limits import QueryLimits
 from domain.query.parse import parse_query
@@ -56,7 +56,7 @@ class Reader:
     def __init__(self, database: Database, limits: QueryLimits) -> None:
         self._database = database
         self._limits = limits
-        self._plans: OrderedDict[tuple[Any, ...], Statement] = OrderedDict()
+        self._plans: Lru[tuple[Any, ...], Statement] = Lru(CACHED_PLANS)
         self._shapes = Shapes()
 
     @property
@@ -252,11 +252,7 @@ class Reader:
         statement = self._plans.get(key)
         if statement is None:
             statement = self._shapes.statement(plan(self._query(raw)), model.version)
-            self._plans[key] = statement
-            if len(self._plans) > CACHED_PLANS:
-                self._plans.popitem(last=False)
-        else:
-            self._plans.move_to_end(key)
+            self._plans.put(key, statement)
         return statement
 
     async def _run(

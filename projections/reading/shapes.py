@@ -7,12 +7,12 @@ slots has the operands of this plan put in.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, TypeVar, cast
 
+from domain.lru import Lru
 from domain.query.operands import Operand, Value, Values
 from domain.query.plan import ReadPlan
 from projections.reading.compiler import compile_plan, compile_several
@@ -41,7 +41,7 @@ class Shapes:
     """Statements of plans, written once for each shape."""
 
     def __init__(self) -> None:
-        self._written: OrderedDict[tuple[int, Any], Statement] = OrderedDict()
+        self._written: Lru[tuple[int, Any], Statement] = Lru(KEPT)
 
     def statement(self, plan: ReadPlan, version: int) -> Statement:
         """The statement of a plan made on a version of the model."""
@@ -62,11 +62,8 @@ class Shapes:
         key = (version, shape)
         written = self._written.get(key)
         if written is None:
-            written = self._written[key] = write(shape, version)
-            if len(self._written) > KEPT:
-                self._written.popitem(last=False)
-        else:
-            self._written.move_to_end(key)
+            written = write(shape, version)
+            self._written.put(key, written)
         operands = [
             given[operand.index] if isinstance(operand, Slot | ListSlot) else operand
             for operand in written.operands
