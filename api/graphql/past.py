@@ -27,15 +27,15 @@ async def at_moment(request: web.Request, prepared: Prepared) -> Prepared:
 
 
 async def _at(request: web.Request, entry: Entry, url: When | None) -> Entry:
-    compiled = entry.compiled
-    if compiled is None or (entry.when is None and url is None):
+    if entry.compiled is None:
         return entry
-    past, model = request.app[PAST], request[CONTEXT].model
-    if entry.when is None:
-        assert url is not None
-        return replace(entry, compiled=replace(compiled, plan=await past.at(model, compiled.plan, url)))
     try:
-        plan = await past.at(model, compiled.plan, parse_moment(entry.when, AS_OF))
+        when = url if entry.when is None else parse_moment(entry.when, AS_OF)
+        if when is None:
+            return entry
+        plan = await request.app[PAST].at(request[CONTEXT].model, entry.compiled.plan, when)
     except InvalidQuery as error:
+        if entry.when is None:
+            raise
         return replace(entry, compiled=None, error=error)
-    return replace(entry, compiled=replace(compiled, plan=plan))
+    return replace(entry, compiled=replace(entry.compiled, plan=plan))
