@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 from typing import Any
 from uuid import UUID
@@ -11,16 +9,16 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
+from api.background import in_background
 from api.batch import key_texts
 from api.bodies import read_json
-from api.keys import BACKGROUND, CONTEXT, FLOWS, ITEMS, Context
+from api.keys import CONTEXT, FLOWS, ITEMS, Context
 from api.responses import dumps, no_content, raw_json
 from domain.errors import Forbidden, RouteNotFound
 from domain.flows.model import Flow
 from domain.flows.redaction import redacted
-from domain.flows.running import Run, raised, returned
+from domain.flows.running import raised, returned
 
-_log = logging.getLogger("acta.flows")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -64,10 +62,7 @@ async def _run(request: web.Request, flow: Flow, data: dict[str, Any], wanted: A
     flows = request.app[FLOWS]
     running = flows.run(flow, data, context.caller, UUID(context.request))
     if flow.options.get("async"):
-        task = asyncio.create_task(running)
-        request.app[BACKGROUND].add(task)
-        task.add_done_callback(_ended)
-        task.add_done_callback(request.app[BACKGROUND].discard)
+        in_background(request.app, running)
         return no_content()
     run = await running
     if run.error is not None and flow.options.get("error_on_reject"):
@@ -79,11 +74,6 @@ async def _run(request: web.Request, flow: Flow, data: dict[str, Any], wanted: A
     if not found and not isinstance(found, list | dict):
         return no_content()
     return raw_json(dumps(orjson.loads(orjson.dumps(found, default=str))))
-
-
-def _ended(task: asyncio.Task[Run]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("a flow in the background failed", exc_info=error)
 
 
 async def _permit_manual(request: web.Request, flow: Flow, body: Any) -> None:

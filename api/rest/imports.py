@@ -10,10 +10,11 @@ from typing import IO
 
 from aiohttp import BodyPartReader, hdrs, web
 
+from api.background import in_background
 from api.commands import command_of
 from api.files.multipart import BROKEN_FORM
 from api.formats.rows import READERS
-from api.keys import AUTHENTICATOR, BACKGROUND, CONTEXT, IMPORTER, SETTINGS, WRITER
+from api.keys import AUTHENTICATOR, CONTEXT, IMPORTER, SETTINGS, WRITER
 from api.responses import empty
 from domain.access.command import Command
 from domain.errors import (
@@ -39,13 +40,10 @@ async def import_items(request: web.Request) -> web.Response:
     with ExitStack() as held:
         held.enter_context(importer.place())
         rows = await _received(request, held.enter_context(tempfile.TemporaryFile()))
-        if request.query.get("background") != "true":
+        if request.query.get("background") == "true":
+            in_background(request.app, _carry_out_and_tell(request, command, rows, held.pop_all()))
+        else:
             await _carry_out(request, command, rows)
-            return empty()
-        task = asyncio.create_task(_in_background(request, command, rows, held.pop_all()))
-    tasks = request.app[BACKGROUND]
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
     return empty()
 
 
@@ -93,7 +91,7 @@ async def _carry_out(request: web.Request, command: Command, rows: Rows) -> None
         app[AUTHENTICATOR].rights.settle()
 
 
-async def _in_background(request: web.Request, command: Command, rows: Rows, held: ExitStack) -> None:
+async def _carry_out_and_tell(request: web.Request, command: Command, rows: Rows, held: ExitStack) -> None:
     """Import, and tell the user how it went."""
     with held:
         try:

@@ -6,8 +6,10 @@ tried behind savepoints, only to learn which rows are wrong and why; nothing of 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -37,6 +39,16 @@ _PRESENT = sql.SQL("SELECT {key} FROM {table} WHERE ({key}) IN (SELECT {wanted})
 Row = dict[str, Any]
 Rows = Callable[[], Iterator[Row]]
 """Reads the rows of a file from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where rows go, by whose command, within which transaction."""
+
+    command: Command
+    model: Model
+    collection: Collection
+    connection: Connection
 
 
 class Importer:
@@ -86,68 +98,61 @@ class Importer:
             ErrorGroup: one entry per kind of failure, naming the rows.
         """
         found = self.check(command, model, collection)
-        if found.singleton and len(list(islice(rows(), 2))) != 1:
+        if found.singleton and len(await asyncio.to_thread(lambda: list(islice(rows(), 2)))) != 1:
             raise InvalidPayload("A singleton takes exactly one row")
         try:
             async with self._database.transaction() as connection:
-                count = 0
-                for batch in _batches(rows()):
+                target, count = _Target(command, model, found, connection), 0
+                async for batch in _batches(rows()):
                     count += len(batch)
                     self._writer.within_limit(count)
-                    await self._write_all(command, model, found, batch, connection)
+                    await self._write_all(target, batch)
         except (ActaError, ErrorGroup) as error:
             if not any("field" in entry.extensions for entry in _entries(error)):
                 raise
             await self._explain(command, model, found, rows)
             raise
 
-    async def _write_all(
-        self,
-        command: Command,
-        model: Model,
-        collection: Collection,
-        rows: Sequence[Row],
-        connection: Connection,
-    ) -> None:
-        for same in _runs(collection, rows):
-            await self._write(command, model, collection, same, connection)
+    async def _write_all(self, target: _Target, rows: Sequence[Row]) -> None:
+        for same in _runs(target.collection, rows):
+            await self._write(target, same)
 
-    async def _write(
-        self,
-        command: Command,
-        model: Model,
-        collection: Collection,
-        rows: Sequence[Row],
-        connection: Connection,
-    ) -> None:
-        present = await _present(connection, model, collection, rows)
+    async def _write(self, target: _Target, rows: Sequence[Row]) -> None:
+        command, model, collection = target.command, target.model, target.collection
+        present = await _present(target.connection, model, collection, rows)
         changed = [row for row in rows if _key(collection, row) in present]
         fresh = [row for row in rows if _key(collection, row) not in present]
+        within = target.connection
         if fresh:
-            await self._writer.create(command, model, collection.name, fresh, connection=connection)
+            await self._writer.create(command, model, collection.name, fresh, connection=within)
         if changed:
-            await self._writer.update_each(command, model, collection.name, changed, connection=connection)
+            await self._writer.update_each(command, model, collection.name, changed, connection=within)
 
     async def _explain(self, command: Command, model: Model, collection: Collection, rows: Rows) -> None:
-        failures = _Failures()
+        failures, first = _Failures(self._settings.errors), 1
         async with self._thrown_away() as connection:
-            first = 1
-            for batch in _batches(rows()):
+            target = _Target(command, model, collection, connection)
+            async for batch in _batches(rows()):
                 try:
                     async with connection.transaction():
-                        await self._write_all(command, model, collection, batch, connection)
+                        await self._write_all(target, batch)
                 except (ActaError, ErrorGroup):
-                    for number, row in enumerate(batch, first):
-                        with failures.of_row(number):
-                            async with connection.transaction():
-                                await self._write(command, model, collection, [row], connection)
-                        if failures.count >= self._settings.errors:
-                            break
+                    await self._write_singly(target, batch, first, failures)
                 first += len(batch)
-                if failures.count >= self._settings.errors:
+                if failures.enough:
                     break
         if failures.found:
             raise failures.group()
+
+    async def _write_singly(
+        self, target: _Target, rows: Sequence[Row], first: int, failures: _Failures
+    ) -> None:
+        for number, row in enumerate(rows, first):
+            with failures.of_row(number):
+                async with target.connection.transaction():
+                    await self._write(target, [row])
+            if failures.enough:
+                break
 
     @asynccontextmanager
     async def _thrown_away(self) -> AsyncIterator[Connection]:
@@ -159,9 +164,14 @@ class Importer:
 class _Failures:
     """What is wrong with which rows, one entry per kind of failure."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.found: dict[tuple[str, Any, Any], tuple[ActaError, list[int]]] = {}
+
+    @property
+    def enough(self) -> bool:
+        """Whether so many are known that no more are told."""
+        return sum(len(numbers) for _, numbers in self.found.values()) >= self._most
 
     @contextmanager
     def of_row(self, number: int) -> Iterator[None]:
@@ -174,15 +184,15 @@ class _Failures:
                     raise
                 kind = (entry.code, entry.extensions["field"], entry.extensions.get("type"))
                 self.found.setdefault(kind, (entry, []))[1].append(number)
-                self.count += 1
 
     def group(self) -> ErrorGroup:
         """All of them."""
         return ErrorGroup([_with_rows(entry, numbers) for entry, numbers in self.found.values()])
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while batch := list(islice(rows, BATCH)):
+async def _batches(rows: Iterator[Row]) -> AsyncIterator[list[Row]]:
+    """Read in a thread: a large array of JSON takes seconds to parse."""
+    while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
         yield batch
 
 

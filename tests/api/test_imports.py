@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,7 +17,7 @@ from api.formats.rows import rows_of_csv, rows_of_json, value_of
 from domain.errors import InvalidPayload
 from projections.tables.importing import spans
 from tests.support.http import Answer, Client, client
-from tests.support.server import Server, running_server
+from tests.support.server import ADMIN_TOKEN, Server, running_server
 
 SCHEMA = """
 create table goods (
@@ -84,7 +85,12 @@ def test_four_rows_in_a_row_are_a_range() -> None:
 def server(served_url: str) -> Any:
     with psycopg.connect(served_url) as connection:
         connection.execute(SCHEMA)
-    settings = {"IMPORT_MAX_FILE_SIZE": "200kb", "IMPORT_MAX_CONCURRENCY": "1", "MAX_BATCH_MUTATION": "3000"}
+    settings = {
+        "IMPORT_MAX_FILE_SIZE": "200kb",
+        "IMPORT_MAX_CONCURRENCY": "1",
+        "IMPORT_TIMEOUT": "3s",
+        "MAX_BATCH_MUTATION": "3000",
+    }
     with running_server(served_url, "--no-followers", extra=settings) as running:
         yield running
 
@@ -144,7 +150,41 @@ async def test_rows_are_inserted_or_changed_in_one_transaction(shop: Client, ser
     ]
     with psycopg.connect(served_url) as connection:
         found = connection.execute("SELECT count(DISTINCT xmin::text) FROM goods WHERE id < 2500").fetchone()
+        requests = connection.execute(
+            "SELECT count(*), count(DISTINCT request) FROM acta.events"
+            " WHERE collection = 'goods' AND topic = 'item.created' AND item::int < 2500"
+        ).fetchone()
     assert found == (1,)
+    assert requests == (2499, 1)
+
+
+async def test_one_import_too_many_is_refused(shop: Client, server: Server) -> None:
+    head = (
+        f"POST /utils/import/goods HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+    )
+    numbers = itertools.count()
+    async with asyncio.timeout(20):
+        # Whichever comes first has the one place, so it may take more than one attempt.
+        while True:
+            _, slow = await asyncio.open_connection("127.0.0.1", server.port)
+            slow.write(head.encode())
+            answer = await send(shop, f"code\na{next(numbers)}")
+            if answer.status != 200:
+                break
+            slow.close()
+        assert (answer.status, answer.error["code"]) == (403, "LIMIT_EXCEEDED")
+        slow.close()
+        while (await send(shop, f"code\na{next(numbers)}")).status != 200:
+            await asyncio.sleep(0.02)
+
+
+async def test_an_import_that_takes_too_long_leaves_nothing(shop: Client, served_url: str) -> None:
+    with psycopg.connect(served_url) as connection:
+        connection.execute("LOCK TABLE goods")
+        answer = await send(shop, "code\nlate")
+    assert (answer.status, answer.error["code"]) == (408, "OUT_OF_TIME")
+    assert (await shop.get("/items/goods")).data == []
 
 
 async def test_what_is_wrong_names_its_rows_and_nothing_is_kept(shop: Client) -> None:
