@@ -67,7 +67,10 @@ def once(handler: _Handler[_Handlers]) -> _Handler[_Handlers]:
 async def carried_out_once(
     request: web.Request, carry_out: Callable[[], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """The answer of a request; under an ``Idempotency-Key`` that was used before, the one given then."""
+    """The answer of a request; under an ``Idempotency-Key`` that was used before, the one given then.
+
+    ``carry_out`` takes the key out of the context when its answer may not be kept.
+    """
     given = request.headers.get(IDEMPOTENCY_KEY)
     if given is None:
         return await carry_out()
@@ -77,6 +80,8 @@ async def carried_out_once(
         return _again(earlier)
     context.once = key
     response = await carry_out()
+    if request[CONTEXT].once is None:
+        return response
     body = response.body if isinstance(response, web.Response) else None
     answer = Answer(response.status, body if isinstance(body, bytes) else b"")
     kept = await keys.keep(key, answer)

@@ -32,6 +32,7 @@ from api.items import Items
 from api.keys import CONTEXT, Context
 from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, ServiceUnavailable
 from domain.graphql.outline import Scope
+from domain.lru import Lru
 from domain.query.planner import key_parts
 from projections.reading.past import names_past
 
@@ -57,7 +58,7 @@ class Engine:
     preparing: Preparing
     items: Items
     persisted: Persisted
-    _prepared: OrderedDict[tuple[Document, str | None, bytes], Prepared] = field(default_factory=OrderedDict)
+    _prepared: Lru[tuple[Document, str | None, bytes], Prepared] = field(default_factory=lambda: Lru(KEPT))
     _open: OrderedDict[tuple[Document, str | None], tuple[str, str] | None] = field(
         default_factory=OrderedDict
     )
@@ -118,7 +119,6 @@ class Engine:
         place = (document, asked.operation, _variables_key(variables))
         prepared = self._prepared.get(place)
         if prepared is not None:
-            self._prepared.move_to_end(place)
             return prepared, key
         if opened is None:
             return None
@@ -158,9 +158,7 @@ class Engine:
 
     def _keep(self, place: tuple[Document, str | None, bytes], prepared: Prepared) -> None:
         if len(place[2]) <= LONGEST_VARIABLES:
-            self._prepared[place] = prepared
-            if len(self._prepared) > KEPT:
-                self._prepared.popitem(last=False)
+            self._prepared.put(place, prepared)
 
     # -- queries -------------------------------------------------------------------------------------------
 
@@ -270,7 +268,7 @@ class Engine:
         compiler = self.preparing.compiler(collector, context.caller)
         mutations = Mutations(self.items, compiler, self.read_one, request)
         answer = Answer()
-        once = context.once
+        once, kept = context.once, True
         for place, (name, nodes) in enumerate(
             collector.fields([operation.selection_set], type_.name).items()
         ):
@@ -284,6 +282,7 @@ class Engine:
             entry = Entry(name, nodes, required)
             root = schema.mutations.get(asked_name)
             if root is None and asked_name not in OWN:
+                kept = False
                 await self._leave(request, document, asked, [entry], answer)
             else:
                 value: bytes | ActaError | ErrorGroup | None
@@ -297,6 +296,8 @@ class Engine:
                 _enter(answer, entry, value, admin=context.rights.admin)
             if answer.lost:
                 break
+        # What operations of the server answer may be secret, and is made anew.
+        context.once = once if kept else None
         return answer.body()
 
 

@@ -303,6 +303,22 @@ async def test_a_mutation_sent_again_is_answered_again(api: Client, server_url: 
     assert (refused.status, refused.error["code"]) == (400, "INVALID_PAYLOAD")
 
 
+async def test_tokens_are_not_kept_with_the_answer(api: Client, server_url: str) -> None:
+    query = """mutation {
+        made: create_folders_item(data: {name: "kept"}) { name }
+        auth_login(email: "admin@example.com", password: "wrong") { access_token }
+    }"""
+    headers = {"Idempotency-Key": "tokens"}
+    for _ in range(2):
+        answer = await api.request("POST", "/graphql/system", {"query": query}, headers=headers)
+        assert answer.body["data"] == {"made": {"name": "kept"}, "auth_login": None}
+        assert "Idempotency-Replayed" not in answer.headers
+    assert len((await api.get("/folders", fields="name")).data) == 1
+    async with await psycopg.AsyncConnection.connect(server_url) as connection:
+        found = await connection.execute("SELECT status, body FROM acta.idempotency WHERE key = 'tokens'")
+        assert await found.fetchall() == [(None, None)]
+
+
 async def test_who_may_nothing_has_a_schema_too(blog: Server) -> None:
     async with client(blog, None) as anonymous:
         assert await data(anonymous, "{ _empty }") == {"_empty": None}
