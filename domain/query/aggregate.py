@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from domain.errors import InvalidQuery
 from domain.model import Collection, Field
 from domain.query.calls import called, function_field, function_key
-from domain.query.fields import NUMERIC, output_format
+from domain.query.fields import NUMERIC, output_format, require_open
 from domain.query.parse import split_path
 from domain.query.plan import (
     Aggregate,
@@ -128,6 +128,7 @@ def _key(joined: Joined, entry: str) -> tuple[str, Scalar]:
         name = ".".join((*base, function_key(call)))
         return name, Scalar(called(joined.scope, collection, row, call, base), _call_format(call, collection))
     found = _column(joined.scope, collection, step, base)
+    require_open(found, "grouped by")
     return entry, Scalar(masked(joined.scope, collection, row, found), output_format(found))
 
 
@@ -159,7 +160,9 @@ def _value(joined: Joined, function: str, name: str) -> Scalar:
     found = _column(joined.scope, collection, step, tuple(base))
     if function in _NUMERIC_ONLY and found.type not in _NUMBERS:
         raise InvalidQuery(f'"{function}" can\'t be applied to field "{name}"')
-    if function in ("min", "max") and (found.type in _UNORDERED or found.concealed):
+    if function not in ("count", "countDistinct"):
+        require_open(found, "aggregated")
+    if function in ("min", "max") and found.type in _UNORDERED:
         raise InvalidQuery(f'"{function}" can\'t be applied to field "{name}"')
     return Scalar(Aggregate(function, masked(joined.scope, collection, row, found)), _format(function, found))
 

@@ -6,7 +6,7 @@ import re
 
 from domain.errors import InvalidQuery
 from domain.model import Collection, Field
-from domain.query.fields import FUNCTIONS, functions
+from domain.query.fields import FUNCTIONS, functions, require_open
 from domain.query.plan import Call, Counted, Expression, JsonPath, Masked, Row
 from domain.query.scope import Path, Scope
 from domain.query.visibility import mask, masked, row_rule
@@ -40,6 +40,7 @@ def called(
         raise InvalidQuery(f'Invalid function specified "{function}" for field "{argument}"')
     if function == "count" and field.alias:
         return _count(scope, collection, row, field, path, names)
+    require_open(field, "given to a function")
     return Call(function, masked(scope, collection, row, field, names), _type(field))
 
 
@@ -92,6 +93,7 @@ def _json(
     field = scope.field(collection, name.strip(), path)
     if field.type != "json":
         raise InvalidQuery(f'Invalid function specified "json" for field "{name.strip()}"')
+    require_open(field, "given to a function")
     inside = json_steps(steps) if comma else ()
     if not inside:
         raise InvalidQuery('"json" needs a field and a path')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from domain.errors import InvalidQuery
 from domain.model import Column, Field
 
 _BASE = frozenset({"_eq", "_neq", "_null", "_nnull", "_in", "_nin"})
@@ -98,6 +99,16 @@ def operators(field: Field) -> frozenset[str]:
     if field.type.startswith("geometry"):
         return _GEOMETRY if field.type == "geometry" else _OTHER | _GEOMETRY
     return _OPERATORS.get(field.type, _OTHER)
+
+
+def require_open(field: Field, done: str) -> None:
+    """Refuse what would tell something of a concealed value.
+
+    Raises:
+        InvalidQuery: for a concealed field.
+    """
+    if field.concealed:
+        raise InvalidQuery(f'Field "{field.name}" is concealed and can\'t be {done}')
 
 
 def functions(field: Field) -> frozenset[str]:

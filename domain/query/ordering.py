@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from domain.errors import InvalidQuery
 from domain.model import Collection
 from domain.query.calls import called
+from domain.query.fields import require_open
 from domain.query.plan import Expression, First, Join, JsonPath, Order, Row
 from domain.query.query import Sort
 from domain.query.scope import Path, Scope, function_call
@@ -76,6 +77,9 @@ def _column(scope: Scope, collection: Collection, row: Row, name: str, base: Pat
     found = scope.field(collection, name, base)
     if found.alias or found.type == "json":
         raise InvalidQuery(f'Field "{name}" in collection "{collection.name}" can\'t be sorted by')
+    if name not in collection.primary_key:
+        # Items have to have some order.
+        require_open(found, "sorted by")
     return masked(scope, collection, row, found)
 
 

@@ -261,3 +261,29 @@ async def test_nonsense_is_refused(server: Server, path: str) -> None:
             headers = {"Content-Type": "application/json"}
             async with session.post(server.url + path, data=raw, headers=headers) as response:
                 assert 400 <= response.status < 500, raw
+
+
+async def test_concealed_values_give_no_order_and_no_groups(api: Client) -> None:
+    masked = {"special": ["conceal"]}
+    fields = [
+        {"field": "born", "type": "date", "meta": masked},
+        {"field": "data", "type": "json", "meta": {"special": ["cast-json", "conceal"]}},
+        {"field": "pay", "type": "integer", "meta": masked},
+    ]
+    made = await api.post("/collections", {"collection": "hidden", "schema": {}, "fields": fields})
+    assert made.status == 200, made.body
+    for path, query in (
+        ("/users", {"sort": "token"}),
+        ("/users", {"sort": "-role.users.password"}),
+        ("/users", {"groupBy[]": "tfa_secret", "aggregate[count]": "*"}),
+        ("/users", {"aggregate[min]": "token"}),
+        ("/items/hidden", {"aggregate[sum]": "pay"}),
+        ("/items/hidden", {"sort": "year(born)"}),
+        ("/items/hidden", {"filter": '{"year(born)": {"_gt": 1990}}'}),
+        ("/items/hidden", {"fields": "json(data, a)"}),
+        ("/items/hidden", {"groupBy[]": "year(born)"}),
+    ):
+        answer = await api.get(path, **query)
+        assert (answer.status, answer.error["code"]) == (400, "INVALID_QUERY"), (query, answer.body)
+        assert "concealed" in answer.error["reason"], (query, answer.body)
+    assert (await api.delete("/collections/hidden")).status == 204
