@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from graphql import GraphQLNonNull, GraphQLObjectType, OperationDefinitionNode
@@ -43,28 +44,29 @@ class Entry:
         return self.value is None and self.compiled is None and self.error is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """A query ready to run, for any caller with the schema's rights.
 
     ``statement`` answers all plans at once. ``key`` is the collection whose key the statement leaves open.
+    What is derived is worked out once, for it is kept and shared by requests.
     """
 
     entries: tuple[Entry, ...]
     statement: Statement | None
     key: str | None = None
 
-    @property
+    @cached_property
     def past(self) -> bool:
         """Whether any entry is read at another moment than the present."""
         return any(entry.when is not None for entry in self.entries)
 
-    @property
+    @cached_property
     def plans(self) -> list[Entry]:
         """The entries that the statement answers, in the order of its columns."""
         return [entry for entry in self.entries if entry.compiled is not None]
 
-    @property
+    @cached_property
     def left(self) -> list[Entry]:
         """The entries that graphql-core executes."""
         return [entry for entry in self.entries if entry.left]

@@ -166,7 +166,7 @@ class Engine:
         self, request: web.Request, document: Document, asked: Asked, prepared: Prepared, key: Sequence[str]
     ) -> bytes:
         context = request[CONTEXT]
-        if prepared.past or names_past(request.query):
+        if prepared.past or names_past(request.rel_url.raw_query_string):
             prepared = await at_moment(request, prepared)
         plans = prepared.plans
         found: dict[str, bytes | ActaError | ErrorGroup | None] = {}
