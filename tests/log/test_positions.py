@@ -7,6 +7,7 @@ import pytest
 from projections.database import Database
 from projections.log.positions import last_position, position_at, position_of, read
 from projections.log.seal import Sealer
+from projections.log.snapshots import take_snapshots
 from tests.log.support import SEALED, rows, write
 
 
@@ -80,3 +81,21 @@ async def test_positions_of_moments(database: Database) -> None:
         assert await position_at(connection, now - timedelta(hours=1)) == 0
         await interleaved(database)
         assert await position_at(connection, now + timedelta(hours=1)) == await last_position(connection)
+
+
+@pytest.mark.parametrize(("after", "limit"), [(32_000, 1000), (32_766, 1), (32_767, 1)])
+async def test_windows_across_the_width_of_a_small_integer(
+    database: Database, after: int, limit: int
+) -> None:
+    # The driver binds a number by its size, and sums of small ones have to be large.
+    async with await database.dedicated() as connection:
+        sealer = await Sealer.try_open(connection)
+        assert sealer is not None
+        await connection.execute(
+            "insert into acta.events (topic, collection, item)"
+            " select 'x', 'c', n::text from generate_series(1, 33100) n"
+        )
+        await sealer.seal()
+        records = await read(connection, after, limit)
+        assert [record.position for record in records] == list(range(after + 1, after + limit + 1))
+        await take_snapshots(connection, after, limit)

@@ -3,9 +3,9 @@
 -- seq to get its position. A piece of a seal holds every seq between its ends, so nothing has to be counted.
 with sealed as materialized (
     select id, first_position, last_position, members from acta.seals
-    where last_position > %(after)s
+    where last_position > %(after)s::bigint
     order by last_position
-    limit %(limit)s
+    limit %(limit)s::bigint
 ), pieces as (
     select
         lower(piece) as first_seq,
@@ -14,14 +14,14 @@ with sealed as materialized (
             partition by id order by lower(piece) rows between unbounded preceding and 1 preceding
         ), 0)::bigint as first_position
     from sealed, unnest(members) piece
-    where sealed.first_position <= %(after)s + %(limit)s
+    where sealed.first_position <= %(after)s::bigint + %(limit)s::bigint
 )
 select
-    first_seq + greatest(%(after)s + 1 - first_position, 0) as first_seq,
-    least(end_seq, first_seq + %(after)s + %(limit)s + 1 - first_position) as end_seq,
+    first_seq + greatest(%(after)s::bigint + 1 - first_position, 0) as first_seq,
+    least(end_seq, first_seq + %(after)s::bigint + %(limit)s::bigint + 1 - first_position) as end_seq,
     first_position - first_seq as shift
 from pieces
-where first_position <= %(after)s + %(limit)s and first_position + end_seq - first_seq > %(after)s + 1
+where first_position <= %(after)s::bigint + %(limit)s::bigint and first_position + end_seq - first_seq > %(after)s::bigint + 1
 
 -- name: records
 -- The sealed events after a position, in order: as many as fit into a number of bytes, and at least one.

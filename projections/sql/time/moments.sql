@@ -21,7 +21,7 @@ with pieces as (
     from acta.seals, unnest(members) piece
     where id = %(id)s
 ), inside as (
-    select max(least(end_seq, first_seq + %(position)s + 1 - first_position)) - 1 as seq
+    select max(least(end_seq, first_seq + %(position)s::bigint + 1 - first_position)) - 1 as seq
     from pieces where first_position <= %(position)s
 )
 select greatest(
@@ -36,10 +36,10 @@ with pieces as (
             partition by seal.id order by lower(piece) rows between unbounded preceding and 1 preceding
         ), 0)::bigint as first_position
     from acta.seals seal, unnest(seal.members) piece
-    where seal.id >= %(id)s and seal.members && int8multirange(int8range(0, %(upto)s + 1))
+    where seal.id >= %(id)s and seal.members && int8multirange(int8range(0, %(upto)s::bigint + 1))
 ), after as (
-    select int8range(greatest(lower(piece), lower(piece) + %(position)s + 1 - first_position), upper(piece)) as piece
-    from pieces where first_position + upper(piece) - lower(piece) > %(position)s + 1
+    select int8range(greatest(lower(piece), lower(piece) + %(position)s::bigint + 1 - first_position), upper(piece)) as piece
+    from pieces where first_position + upper(piece) - lower(piece) > %(position)s::bigint + 1
 ), unsealed as (
     select int8multirange(int8range(last.floor + 1, greatest(%(upto)s, last.floor) + 1)) - coalesce((
         select range_agg(seal.members) from acta.seals seal
@@ -49,5 +49,5 @@ with pieces as (
 )
 select (
     (coalesce((select range_agg(piece) from after), '{}') + coalesce((select seqs from unsealed), '{}'))
-    * int8multirange(int8range(0, %(upto)s + 1))
+    * int8multirange(int8range(0, %(upto)s::bigint + 1))
 )::text;
