@@ -39,6 +39,7 @@ from projections.log.prepare import prepare
 from projections.log.seal import Sealer
 from workers import sealer
 from workers.follower import RecordFollower, follow
+from workers.leadership import Leadership
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
 from workers.wake import Wake
@@ -89,11 +90,13 @@ FOLLOWERS = (Snapshots, Reading)
 async def work(url: str) -> None:
     """The worker process: sealer and followers until a signal."""
     stop, wake = stop_on_signals(), Wake()
-    async with await Database.open(url, maximum=5) as database, asyncio.TaskGroup() as group:
+    async with await Database.open(url, maximum=6) as database, asyncio.TaskGroup() as group:
+        leadership = Leadership(database)
+        group.create_task(leadership.watch(stop))
         group.create_task(sealer.run(database, stop))
         group.create_task(wake.listen(database, stop))
         for follower in FOLLOWERS:
-            group.create_task(follow(follower(), database, wake, stop))
+            group.create_task(follow(follower(), database, wake, stop, leadership))
 
 
 @contextmanager
@@ -114,11 +117,13 @@ async def caught_up(url: str) -> None:
     waiting = """
         select count(*) from (select max(last_position) as last from acta.seals) s
         where (select count(*) from acta.events) > last
-           or (select count(*) from acta.cursors where position >= last) < 3
+           or (select count(*) from acta.cursors where name = any(%(names)s) and position >= last) < %(most)s
     """
+    names = [follower.name for follower in FOLLOWERS]
+    wanted = {"names": names, "most": len(names)}
     async with await Database.open(url) as database, database.connection() as connection:
         while True:
-            row = await (await connection.execute(waiting)).fetchone()
+            row = await (await connection.execute(waiting, wanted)).fetchone()
             if row == (0,):
                 return
             await asyncio.sleep(0.1)

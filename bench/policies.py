@@ -38,8 +38,8 @@ def give(url: str) -> str | None:
 
 def _rules(number: int) -> Iterator[Rule]:
     """Two ways to read, one to change and one to delete, for each of five collections."""
-    seen = {"status": {"_eq": "published"}}
-    narrow = {"author": {"id": {"_eq": number}}} if number % 2 else {"views": {"_gte": number * 1000}}
+    seen: Rule = {"status": {"_eq": "published"}}
+    narrow: Rule = {"author": {"id": {"_eq": number}}} if number % 2 else {"views": {"_gte": number * 1000}}
     reads: dict[str, tuple[tuple[list[str], Rule], ...]] = {
         "articles": (
             (["id", "title", "status", "published_at", "author", "comments", "tags"], seen),
