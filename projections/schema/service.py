@@ -170,11 +170,17 @@ class SchemaService:
     ) -> Object | None:
         """POST /fields/:collection; None when nothing was asked for."""
         _administrators(command)
-        fields.known_in(self._store.current, collection)
+        await self._known(collection)
         draft = field_draft(body)
         async with self.work(command, concurrently=concurrently) as work:
             await fields.create_field(work, collection, draft)
         return self._field(collection, draft.name)
+
+    async def _known(self, collection: str) -> None:
+        if self._store.current.collection(collection) is None:
+            # Another process may have made it a moment ago.
+            await self._store.refresh()
+        fields.known_in(self._store.current, collection)
 
     async def update_field(
         self, command: Command, collection: str, name: str, body: Any, *, concurrently: bool = False
