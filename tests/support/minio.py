@@ -1,14 +1,12 @@
 """A MinIO server for tests, built from source once by `go install` and kept in a cache folder.
 
-The folder is ACTA_TEST_CACHE, else `~/.cache/acta-tests`. What can't be built fails the test, nothing is
-skipped.
+A package of Python's brings Go. What can't be built fails the test, nothing is skipped.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from pathlib import Path
 from minio import Minio
 
 from cli.lifetime import ending_with_parent
+from tests.support.node import PROGRAMS, caching
 from tests.support.server import free_port
 
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
@@ -96,8 +95,7 @@ class Bucket:
 
 def program() -> Path:
     """The server's program, built when it is not there yet: that takes minutes."""
-    folder = Path(os.environ.get("ACTA_TEST_CACHE") or Path.home() / ".cache" / "acta-tests") / "minio"
-    folder = folder / VERSION
+    folder = caching() / "minio" / VERSION
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         # Others who need it wait for the first.
@@ -108,10 +106,9 @@ def program() -> Path:
 
 
 def _build(folder: Path) -> None:
-    assert shutil.which("go"), "go not found: these tests need it; on Debian: apt-get install golang"
     done = subprocess.run(
-        ["go", "install", f"{MODULE}@{VERSION}"],
-        env={**os.environ, "GOBIN": str(folder)},
+        [str(PROGRAMS / "go"), "install", f"{MODULE}@{VERSION}"],
+        env={**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
         capture_output=True,
         text=True,
         timeout=BUILD_SECONDS,

@@ -1,7 +1,7 @@
 """Programs for Node.js in tests: packages of npm in a cache folder, and scripts that use them.
 
-The runtime is one of the packages, so that tests do not depend on the version that a machine happens to have;
-only `npm` has to be there. What can't be installed fails the test: nothing is skipped.
+The runtime is one of the packages, and a package of Python's brings `npm`, so that tests do not depend on
+what a machine happens to have. What can't be installed fails the test: nothing is skipped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _STRICTLY = (
     "--strict", "--target", "es2022", "--module", "nodenext", "--types", "node", "--skipLibCheck"
 )  # fmt: skip
 INSTALL_SECONDS = 300
+PROGRAMS = Path(sys.executable).parent
+"""Where the packages of the virtual environment keep their programs."""
 RUN_SECONDS = 100
 
 
@@ -79,7 +82,7 @@ def node(*packages: str) -> Node:
     Raises AssertionError, with what npm says, when they can't be had.
     """
     wanted = sorted({NODE, *packages})
-    folder = _cache() / hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:16]
+    folder = caching() / "node" / hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         # Others who need the same packages wait for the first.
@@ -91,12 +94,12 @@ def node(*packages: str) -> Node:
 
 
 def _install(folder: Path, packages: list[str]) -> None:
-    assert shutil.which("npm"), "npm not found: these tests need it; on Debian: apt-get install npm"
     shutil.rmtree(folder / "node_modules", ignore_errors=True)
     (folder / "package.json").write_text('{"private": true, "type": "module"}\n')
     done = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages],
+        [str(PROGRAMS / "npm"), "install", "--no-audit", "--no-fund", "--loglevel=error", *packages],
         cwd=folder,
+        env={**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=INSTALL_SECONDS,
@@ -104,7 +107,8 @@ def _install(folder: Path, packages: list[str]) -> None:
     assert done.returncode == 0, f"npm install {' '.join(packages)} failed:\n{done.stdout}{done.stderr}"
 
 
-def _cache() -> Path:
+def caching() -> Path:
+    """The folder for what tests fetch and build once."""
     if given := os.environ.get("XDG_CACHE_HOME"):
-        return Path(given) / "acta-tests" / "node"
-    return Path.home() / ".cache" / "acta-tests" / "node"
+        return Path(given) / "acta-tests"
+    return Path.home() / ".cache" / "acta-tests"
