@@ -15,6 +15,7 @@ from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
 from api.auth.wiring import wire
 from api.files import assets, importing, tus, zips
+from api.files import contents as file_contents
 from api.files import routes as files
 from api.graphql import handler as graphql
 from api.graphql.documents import Documents
@@ -88,6 +89,7 @@ ROOMS = (
     explain,
     items,
     importing,
+    file_contents,
     files,
     zips,
     assets,

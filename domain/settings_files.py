@@ -25,6 +25,7 @@ class FilesSettings(Group):
     delete_original_on_move: bool = Field(False, alias="FILES_DELETE_ORIGINAL_ON_MOVE")
     metadata: Names = Field(METADATA_DEFAULT, alias="FILE_METADATA_ALLOW_LIST")
     keep_replaced: bool = Field(True, alias="ACTA_FILES_KEEP_REPLACED")
+    keep_deleted: Duration = Field(0, alias="ACTA_FILES_KEEP_DELETED")
     tus: bool = Field(False, alias="TUS_ENABLED")
     tus_chunk_size: Size = Field(10 * UNITS["mb"], alias="TUS_CHUNK_SIZE")
     tus_expiration: Duration = Field(600, alias="TUS_UPLOAD_EXPIRATION")

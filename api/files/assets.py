@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -12,10 +11,10 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
-from api.files.sending import SentFile, Streamed, Whole, open_small
-from api.keys import CONTEXT, DATABASE, ITEMS, LIBRARY, SETTINGS, VARIANTS, Context
+from api.files.delivering import send_object, send_variant
+from api.files.sending import Whole
+from api.keys import CONTEXT, DATABASE, ITEMS, SETTINGS, VARIANTS, Context
 from domain.errors import Forbidden, IllegalAssetTransformation, ServiceUnavailable
-from domain.files.ranges import ByteRange, parse_range
 from domain.files.transforms import Source, Transformation, media_type, parse, resolve, resolve_key
 from domain.settings_files import AssetsSettings
 from projections.files import contents
@@ -24,7 +23,7 @@ from services.files.library import FILES
 from services.storage.base import NotFound, StorageError
 
 _KEY_LENGTH = 36
-_SAFE = "default-src 'none'"
+SAFE = "default-src 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ async def read_asset(request: web.Request) -> web.StreamResponse:
         raise Forbidden()
     try:
         if wanted is None:
-            return await _send(request, seen, asset.filename_disk, headers, ranged=True)
+            return await send_object(request, asset.storage, asset.filename_disk, headers)
         return await _send_variant(request, seen, wanted, headers)
     except NotFound:
         raise Forbidden() from None
@@ -79,58 +78,10 @@ async def _send_variant(
     if kept is not None:
         return Whole(body=kept, headers=headers)
     try:
-        return await _send(request, seen, variants.path(seen.asset, wanted), headers, ranged=False)
+        return await send_variant(request, seen.asset.storage, variants.path(seen.asset, wanted), headers)
     except NotFound:
         path = await variants.make(seen.key, seen.asset, wanted)
-        return await _send(request, seen, path, headers, ranged=False)
-
-
-async def _send(
-    request: web.Request, seen: Seen, path: str, headers: dict[str, str], *, ranged: bool
-) -> web.StreamResponse:
-    """An object as an answer. Raises StorageError, RangeNotSatisfiable."""
-    storage = request.app[LIBRARY].objects.storage(seen.asset.storage)
-    local = storage.local(path)
-    if local is None:
-        entry = await storage.stat(path)
-        if entry is None:
-            raise NotFound(path)
-        part = _part(request, entry.size, headers, ranged=ranged)
-        start, length = (part.start, part.length) if part else (0, entry.size)
-        streamed = Streamed(storage, path, start, length, status=206 if part else 200, headers=headers)
-        if request.method != "HEAD":
-            await streamed.open()
-        return streamed
-    size, body, file = await asyncio.to_thread(open_small, local)
-    try:
-        part = _part(request, size, headers, ranged=ranged)
-    except BaseException:
-        if file >= 0:
-            await asyncio.to_thread(_close, file)
-        raise
-    status = 206 if part else 200
-    start, length = (part.start, part.length) if part else (0, size)
-    if body is not None:
-        if not ranged:
-            request.app[VARIANTS].recent.put(seen.asset.storage, path, body)
-        return Whole(body=body[start : start + length], status=status, headers=headers)
-    return SentFile(file, start, length, status=status, headers=headers)
-
-
-def _close(file: int) -> None:
-    import os
-
-    os.close(file)
-
-
-def _part(request: web.Request, size: int, headers: dict[str, str], *, ranged: bool) -> ByteRange | None:
-    if not ranged:
-        return None
-    part = parse_range(request.headers.get(hdrs.RANGE), size)
-    if part is not None:
-        headers[hdrs.CONTENT_RANGE] = part.header
-    # HEAD tells of the range, but answers as for the whole.
-    return None if request.method == "HEAD" else part
+        return await send_variant(request, seen.asset.storage, path, headers)
 
 
 async def _seen(request: web.Request, key: UUID, asset: Asset) -> Seen:
@@ -162,12 +113,12 @@ def _headers(
     age = "max-age=0, must-revalidate" if settings.cache_revalidate else f"max-age={int(settings.cache_ttl)}"
     automatic = request.query.get("format") == "auto"
     headers = {
-        hdrs.CONTENT_TYPE: _header_text(stored if wanted is None else media_type(wanted, stored)),
+        hdrs.CONTENT_TYPE: header_text(stored if wanted is None else media_type(wanted, stored)),
         hdrs.CONTENT_DISPOSITION: _disposition(request, seen),
         hdrs.CACHE_CONTROL: f"{audience}, {age}",
         hdrs.VARY: "Origin, Cache-Control" + (", Accept" if automatic else ""),
         hdrs.ACCEPT_RANGES: "bytes",
-        "Content-Security-Policy": _SAFE,
+        "Content-Security-Policy": SAFE,
         "X-Content-Type-Options": "nosniff",
     }
     if seen.modified is not None:
@@ -197,14 +148,19 @@ def _fresh(request: web.Request, modified: datetime | None) -> bool:
 
 def _disposition(request: web.Request, seen: Seen) -> str:
     kind = "attachment" if "download" in request.query else "inline"
-    name = request.match_info.get("filename") or seen.filename or str(seen.key)
+    return disposition(kind, request.match_info.get("filename") or seen.filename or str(seen.key))
+
+
+def disposition(kind: str, name: str) -> str:
+    """The value of ``Content-Disposition`` for any name."""
     name = "".join(character for character in name if character.isprintable())
     plain = name.encode("ascii", "replace").decode().replace("\\", "?").replace('"', "?")
     header = f'{kind}; filename="{plain}"'
     return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _header_text(text: str) -> str:
+def header_text(text: str) -> str:
+    """A media type as it can stand in a header."""
     printable = "".join(character for character in text if character.isprintable())
     return printable.encode("ascii", "ignore").decode() or "application/octet-stream"
 

@@ -24,6 +24,33 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """Earlier contents that are kept, and what the file was called while it had them."""
+
+    sha256: str
+    size: int
+    location: str
+    path: str
+    type: str | None
+    filename_download: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a replacement keeps of a file, and what it was."""
+
+    file: str
+    storage: str
+    filename_disk: str | None
+    folder: str | None = None
+    title: str | None = None
+    description: str | None = None
+    metadata: Any = None
+    filename_download: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """What serving a file takes. ``content`` changes with the bytes; ``public`` is for everybody.
 
@@ -88,9 +115,10 @@ async def current(connection: Connection, file: str) -> Content | None:
     return None if row is None else Content(*row)
 
 
-async def retire(connection: Connection, file: str, keep: str | None) -> None:
-    """The current contents are history, kept at a path; without one they are forgotten."""
-    await connection.execute(SQL["retire"], {"file": file, "keep": keep})
+async def retire(connection: Connection, before: Kept, keep: str | None) -> None:
+    """The current contents of a file are history, kept at a path; without one they are forgotten."""
+    values = {"file": before.file, "keep": keep, "type": before.type, "name": before.filename_download}
+    await connection.execute(SQL["retire"], values)
 
 
 async def moved(connection: Connection, file: str, path: str) -> None:
@@ -102,8 +130,19 @@ async def history(database: Database, file: str) -> list[dict[str, Any]]:
     """All contents of a file, the newest first."""
     async with database.connection() as connection:
         cursor = await connection.execute(SQL["history"], {"file": file})
-        names = ("id", "sha256", "size", "location", "path", "at", "replaced_at")
+        names = (
+            "id", "sha256", "size", "location", "path", "at", "replaced_at", "type", "filename_download",
+        )  # fmt: skip
         return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+
+
+async def kept_version(
+    connection: Connection, file: str, sha256: str, location: str | None = None
+) -> Version | None:
+    """Earlier contents of a file that are kept; None when they are not, or not in that location."""
+    values = {"file": file, "sha256": sha256, "location": location}
+    row = await (await connection.execute(SQL["kept_version"], values)).fetchone()
+    return None if row is None else Version(*row)
 
 
 async def same(database: Database, sha256: str) -> list[str]:
@@ -111,6 +150,20 @@ async def same(database: Database, sha256: str) -> list[str]:
     async with database.connection() as connection:
         cursor = await connection.execute(SQL["same"], {"sha256": sha256})
         return [row[0] for row in await cursor.fetchall()]
+
+
+async def same_as(database: Database, file: str) -> list[str]:
+    """The ids of the files with the contents of a file, its own too."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(SQL["same_as"], {"file": file})
+        return [row[0] for row in await cursor.fetchall()]
+
+
+async def duplicates(database: Database, most: int) -> list[tuple[str, int, list[str]]]:
+    """Contents that several files hold: checksum, size and ids; those that waste most first."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(SQL["duplicates"], {"most": most})
+        return [(sha256, size, files) for sha256, size, files in await cursor.fetchall()]
 
 
 async def asset(database: Database, file: UUID) -> Asset | None:
@@ -141,14 +194,11 @@ async def exists(database: Database, file: UUID) -> bool:
     return row is not None and bool(row[0])
 
 
-async def kept(database: Database, file: UUID) -> dict[str, Any] | None:
+async def kept(database: Database, file: UUID) -> Kept | None:
     """What a replacement keeps of a file; None for no such file."""
-    names = (
-        "storage", "folder", "filename_disk", "title", "description", "metadata", "filename_download", "type",
-    )  # fmt: skip
     async with database.connection() as connection:
         row = await (await connection.execute(SQL["kept"], {"file": file})).fetchone()
-    return None if row is None else dict(zip(names, row, strict=True))
+    return None if row is None else Kept(*row)
 
 
 async def folders(database: Database, folder: UUID) -> list[tuple[str, str | None, str]]:

@@ -18,7 +18,8 @@ from projections.sql import load
 SQL = load("files/tasks")
 GRACE_SECONDS = 60.0
 
-Kind = Literal["upload", "remove", "move", "swap"]
+Kind = Literal["upload", "remove", "move", "swap", "copy"]
+Exchange = Literal["swap", "copy"]
 
 
 class StorageTrouble(Exception):
@@ -31,6 +32,7 @@ class Task:
 
     upload, remove: take away the object and its variants. move: to ``target``, unless something is there.
     swap: what is at ``target`` goes to ``keep`` (or away), then the object goes to ``target``.
+    copy: the same, but the object stays where it is, too.
     """
 
     id: int
@@ -44,21 +46,27 @@ class Task:
 
 async def reserve(database: Database, location: str, path: str) -> int | None:
     """Announce an upload to a path; the task's id, None when the path is taken."""
-    async with database.connection() as connection:
-        values = {"location": location, "path": path, "seconds": GRACE_SECONDS}
+    values = {"location": location, "path": path, "seconds": GRACE_SECONDS}
+    async with database.transaction() as connection:
+        await connection.execute(SQL["lock_path"], values)
         row = await (await connection.execute(SQL["reserve"], values)).fetchone()
-        if row is None:
-            return None
-        # A row that came to be while the reservation waited for another one is seen only now.
-        if await taken(connection, location, path):
-            await connection.execute(SQL["call_off"], {"id": row[0]})
-            return None
-        return int(row[0])
+        return None if row is None else int(row[0])
+
+
+async def in_the_way(database: Database, location: str, path: str) -> list[int]:
+    """Tasks that have to be done before an upload may go to a path, which is reserved for it."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(SQL["in_the_way"], {"location": location, "path": path})
+        return [int(row[0]) for row in await cursor.fetchall()]
 
 
 async def taken(connection: Connection, location: str, path: str, file: str = "") -> bool:
-    """Whether a file other than ``file`` has a path."""
+    """Whether a file other than ``file`` has a path, or an upload goes there.
+
+    What is free stays free for the transaction that asked.
+    """
     values = {"location": location, "path": path, "file": file}
+    await connection.execute(SQL["lock_path"], values)
     row = await (await connection.execute(SQL["taken"], values)).fetchone()
     return row is not None and bool(row[0])
 
@@ -95,10 +103,16 @@ async def add(
     return int(row[0])
 
 
-async def remove_files(connection: Connection, files: Sequence[str]) -> None:
-    """Leave the removal of all that files have in storage, before their rows go."""
+async def remove_files(connection: Connection, files: Sequence[str], *, keep: bool = False) -> None:
+    """Leave the removal of all that files have in storage, before their rows go; contents may be kept."""
     await connection.execute(SQL["remove_parts"], {"files": list(files)})
-    await connection.execute(SQL["remove_files"], {"files": list(files)})
+    await connection.execute(SQL["keep_files" if keep else "remove_files"], {"files": list(files)})
+
+
+async def purge(database: Database, seconds: float) -> None:
+    """Leave the removal of contents whose files were deleted more than ``seconds`` ago."""
+    async with database.connection() as connection:
+        await connection.execute(SQL["purge"], {"seconds": seconds})
 
 
 async def remove_parts(connection: Connection, file: str) -> None:

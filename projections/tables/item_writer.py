@@ -51,6 +51,7 @@ class ItemWriter:
         self._writes = Writes(database, self._tables, self, reader.limits, most)
         self.seats = Seats(settings.auth.admin_seats, settings.auth.app_seats, settings.auth.api_seats)
         self.public_url = settings.server.public_url
+        self.keep_deleted = settings.files.keep_deleted > 0
 
     async def create(
         self,

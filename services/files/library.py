@@ -23,16 +23,17 @@ from domain.model import Model
 from domain.settings_files import FilesSettings
 from projections.database import Connection, Database
 from projections.files import contents, tasks
-from projections.files.contents import Content
-from projections.system.guards.files import STORED
+from projections.files.contents import Content, Kept
+from projections.files.versions import STORED, exchange
 from projections.tables.item_writer import ItemWriter
-from services.files.objects import INCOMING, VERSIONS, Objects
-from services.files.upload import Measured, Upload
+from services.files.objects import INCOMING, Objects
+from services.files.upload import Measured, Upload, nothing
 from services.images.pool import ImagePool
 from services.storage.base import StorageError
 
 log = logging.getLogger("acta.files")
 FILES = "directus_files"
+OCTETS = "application/octet-stream"
 INSPECTED = TRANSFORMABLE | {"image/gif"}
 # What a caller needs the right to write, whether or not it was sent.
 _CREATED = ("storage", "type", "title", "filename_download")
@@ -108,9 +109,42 @@ class Library:
             async with self._database.transaction() as connection:
                 own = {"filesize": content.size, "uploaded_on": _now(), **derived}
                 await self._update(command, model, connection, key, sent, own, content)
-                ids = await self._exchange(connection, key, before, incoming, content)
+                keep = self.settings.keep_replaced
+                ids = await exchange(connection, "swap", incoming, content, before, keep=keep)
                 await _keep(connection, task)
         await self.objects.settle(ids)
+
+    async def bring_back(self, command: Command, model: Model, key: str, sha256: str) -> None:
+        """Give a file contents again that it held before, with the type and the name it had then.
+
+        Raises:
+            Forbidden: when there is no such file, or it holds no such contents.
+            ServiceUnavailable
+        """
+        before = await contents.kept(self._database, UUID(key))
+        if before is None or not command.rights.may(FILES, "update"):
+            raise Forbidden()
+        async with self._database.connection() as connection:
+            version = await contents.kept_version(connection, key, sha256)
+        if version is None:
+            raise Forbidden()
+        name = version.filename_download or before.filename_download or key
+        upload = Upload({"storage": version.location}, name, version.type or before.type or OCTETS, nothing())
+        sent = self._merged(before, upload, key)
+        content = Content(sha256, version.size, version.location, sent["filename_disk"])
+        inspected = upload.type in INSPECTED
+        derived = await self._derived(upload, version.location, version.path) if inspected else {}
+        derived.pop("title", None)
+        own = {"filesize": content.size, "uploaded_on": _now(), **derived}
+        async with self._database.transaction() as connection:
+            await self._update(command, model, connection, key, sent, own, content)
+            keep = self.settings.keep_replaced
+            ids = await exchange(connection, "copy", version.path, content, before, keep=keep)
+        await self.objects.settle(ids)
+
+    async def purge(self) -> None:
+        """Have the contents of files removed that were deleted long enough ago."""
+        await tasks.purge(self._database, self.settings.keep_deleted)
 
     async def inspect(self, location: str, path: str, media_type: str) -> dict[str, Any]:
         """What an image says of itself, as fields of a file; empty for other types."""
@@ -159,14 +193,14 @@ class Library:
                 sent["folder"] = folder
         return sent
 
-    def _merged(self, before: dict[str, Any], upload: Upload, key: str) -> dict[str, Any]:
+    def _merged(self, before: Kept, upload: Upload, key: str) -> dict[str, Any]:
         """The metadata of a replacement: what is sent, over what is kept."""
-        sent = {name: before[name] for name in _KEPT} | {
+        sent = {name: getattr(before, name) for name in _KEPT} | {
             name: value for name, value in upload.fields.items() if name != "id"
         }
         sent["filename_download"] = upload.name()
         sent["type"] = upload.type
-        path = upload.path(key) if upload.fields.get("filename_disk") else before["filename_disk"]
+        path = upload.path(key) if upload.fields.get("filename_disk") else before.filename_disk
         new = disk_name(key, upload.name(), upload.type)
         if path is None or split_extension(path)[1] != split_extension(new)[1]:
             path = new
@@ -224,31 +258,6 @@ class Library:
             await self._writer.update(internal(noted), model, FILES, [key], own, connection=connection)
         if not done:
             raise Forbidden()
-
-    async def _exchange(
-        self, connection: Connection, key: str, before: dict[str, Any], incoming: str, content: Content
-    ) -> list[int]:
-        """Note what becomes of the old and the new object; the tasks that do it."""
-        old = await contents.current(connection, key)
-        keep = None
-        if old is not None and self.settings.keep_replaced:
-            keep = f"{VERSIONS}{old.sha256[:2]}/{old.sha256}"
-        await contents.retire(connection, key, keep)
-        await contents.add(connection, key, content)
-        same = before["filename_disk"] == content.path and before["storage"] == content.location
-        ids = []
-        if not same and before["filename_disk"] is not None:
-            place = (before["storage"], before["filename_disk"])
-            if keep is None:
-                ids.append(await tasks.add(connection, "remove", *place))
-            else:
-                ids.append(await tasks.add(connection, "move", *place, target=keep))
-        ids.append(
-            await tasks.add(
-                connection, "swap", content.location, incoming, content.path, keep if same else None
-            )
-        )
-        return ids
 
     @staticmethod
     def noting(command: Command, content: Content) -> Command:

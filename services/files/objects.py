@@ -16,12 +16,13 @@ from domain.files.naming import split_extension
 from projections.database import Database
 from projections.files import tasks
 from projections.files.tasks import StorageTrouble, Task
+from projections.files.versions import VERSIONS
 from services.storage.base import CHUNK, NotFound, Storage, StorageError
 from services.storage.locations import Locations
 
 log = logging.getLogger("acta.files")
 BEAT_SECONDS = tasks.GRACE_SECONDS / 4
-VERSIONS = ".versions/"
+CLEAR_SECONDS = 10.0
 INCOMING = ".incoming/"
 _VARIANT = re.compile(r"__[0-9a-f]{40}\.[a-z0-9]+")
 
@@ -46,7 +47,8 @@ class Objects:
     async def reserved(self, location: str, path: str) -> AsyncIterator[int | None]:
         """A path for one object: the task to call off with the row, None when the path is taken.
 
-        A block that raises has the object removed.
+        A block that raises has the object removed. Raises ServiceUnavailable when what was there before
+        can't be taken away.
         """
         task = await tasks.reserve(self._database, location, path)
         if task is None:
@@ -54,12 +56,24 @@ class Objects:
             return
         self._alive.add(task)
         try:
+            await self._clear(location, path)
             yield task
         except BaseException:
             await asyncio.shield(self._abandon(task))
             raise
         finally:
             self._alive.discard(task)
+
+    async def _clear(self, location: str, path: str) -> None:
+        """Wait until nothing is left to do with what was at a path: it would be done to the new object."""
+        for turn in range(int(CLEAR_SECONDS * 10)):
+            ids = await tasks.in_the_way(self._database, location, path)
+            if not ids:
+                return
+            # Another process may be at it.
+            await asyncio.sleep(0.1 if turn else 0)
+            await self.settle(ids)
+        raise ServiceUnavailable("files", "The place of the file is not free yet", retry_after=10)
 
     async def beat(self) -> None:
         """Keep the reservations of this process alive, for ever."""
@@ -118,8 +132,8 @@ class Objects:
                 await _drop_variants(storage, task.path)
         elif task.kind == "move" and task.target:
             await self._move(storage, task.path, task.target)
-        elif task.kind == "swap" and task.target:
-            await _swap(storage, task.path, task.target, task.keep)
+        elif task.target:
+            await _exchange(storage, task, task.target)
             await _drop_variants(storage, task.target)
 
     async def _move(self, storage: Storage, path: str, target: str) -> None:
@@ -131,14 +145,17 @@ class Objects:
         await _drop_variants(storage, path)
 
 
-async def _swap(storage: Storage, path: str, target: str, keep: str | None) -> None:
+async def _exchange(storage: Storage, task: Task, target: str) -> None:
     # May have been interrupted at any point: what is done shows in what is there.
-    if await storage.stat(path) is None:
+    if await storage.stat(task.path) is None:
         return
-    if keep is not None and await storage.stat(keep) is None:
+    if task.keep is not None and await storage.stat(task.keep) is None:
         with suppress(NotFound):
-            await storage.move(target, keep)
-    await storage.move(path, target)
+            await storage.move(target, task.keep)
+    if task.kind == "copy":
+        await storage.copy(task.path, target)
+    else:
+        await storage.move(task.path, target)
 
 
 async def _drop_variants(storage: Storage, path: str) -> None:

@@ -18,7 +18,7 @@ from domain.files.naming import clean_filename, disk_name, title_of
 from domain.model import Model
 from projections.database import Database
 from projections.files import contents, tasks
-from projections.files.contents import Content, Unfinished
+from projections.files.contents import Content, Kept, Unfinished
 from projections.tables.item_writer import ItemWriter
 from services.files.library import FILES, Library, internal
 from services.files.upload import Measured, Upload
@@ -130,10 +130,10 @@ class Resumable:
         record = await contents.kept(self.database, upload.uuid)
         if record is None:
             raise Forbidden()
-        location = record["storage"]
+        location = record.storage
         whole = self._whole(location, upload)
         if upload.state["replaces"]:
-            given = Upload({}, record["filename_download"], record["type"], whole)
+            given = Upload({}, record.filename_download or "", record.type or OCTETS, whole)
             key = str(upload.state["replaces"])
             await self.library.replace(command.unlimited(), model, key, given)
             await self.writer.delete(internal(command), model, FILES, [upload.file])
@@ -159,19 +159,19 @@ class Resumable:
         command: Command,
         model: Model,
         upload: Unfinished,
-        record: dict[str, Any],
+        record: Kept,
         whole: AsyncIterator[bytes],
     ) -> None:
-        location = record["storage"]
-        path = disk_name(upload.file, record["filename_download"], record["type"])
+        location = record.storage
+        path = disk_name(upload.file, record.filename_download or "", record.type)
         async with self.library.objects.reserved(location, path) as task:
             if task is None:
                 raise OffsetConflict
             measured = Measured()
             await self.library.objects.storage(location).write(path, measured.through(whole))
             content = Content(measured.sha256, measured.size, location, path)
-            found = await self.library.inspect(location, path, record["type"])
-            derived = {name: value for name, value in found.items() if record.get(name) is None}
+            found = await self.library.inspect(location, path, record.type or OCTETS)
+            derived = {name: value for name, value in found.items() if getattr(record, name, None) is None}
             change = {"filename_disk": path, "tus_id": None, "tus_data": None, **derived}
             async with self.database.transaction() as connection:
                 await self.library.drop_parts(connection, upload.file)

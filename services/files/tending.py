@@ -29,9 +29,15 @@ class Sweeper:
         while True:
             try:
                 await self.resumable.library.objects.settle()
-                if turn % EXPIRE_EVERY == 0 and self.resumable.library.settings.tus:
-                    await self.resumable.expire(self.model())
+                if turn % EXPIRE_EVERY == 0:
+                    await self._expire()
             except ActaError as error:
                 log.warning("files can't be tended: %s", error)
             turn += 1
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _expire(self) -> None:
+        library = self.resumable.library
+        await library.purge()
+        if library.settings.tus:
+            await self.resumable.expire(self.model())

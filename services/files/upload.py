@@ -72,3 +72,9 @@ class Measured:
     def sha256(self) -> str:
         """The digest in hex."""
         return str(self._hash.hexdigest())
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    """No bytes."""
+    for chunk in tuple[bytes, ...]():
+        yield chunk

@@ -61,6 +61,10 @@ class Storage(ABC):
         """Rename an object, replacing what is there. Raises NotFound."""
 
     @abstractmethod
+    async def copy(self, path: str, target: str) -> None:
+        """The same bytes at another path too, replacing what is there. Raises NotFound."""
+
+    @abstractmethod
     def list(self, prefix: str) -> AsyncIterator[Entry]:
         """The objects whose paths begin with a prefix."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +81,10 @@ class LocalStorage(Storage):
         """Rename a file."""
         await _run(_move, self._place(path), self._place(target))
 
+    async def copy(self, path: str, target: str) -> None:
+        """Another name for a file, where the file system can; objects are never changed in place."""
+        await _run(_copy, self._place(path), self._place(target))
+
     async def list(self, prefix: str) -> AsyncIterator[Entry]:
         """Files by prefix; only the directories that can hold such are looked at."""
         for entry in await _run(lambda: [*_walk(self._root, prefix)]):
@@ -135,6 +140,23 @@ def _move(place: Path, target: Path) -> None:
         raise FileNotFoundError(errno.ENOENT, "no such object", str(place))
     target.parent.mkdir(parents=True, exist_ok=True)
     place.rename(target)
+
+
+def _copy(place: Path, target: Path) -> None:
+    part = _part(target)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
+    try:
+        os.link(place, part)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(place, part)
+    # Two names of one file would both stay after a rename.
+    if target.exists() and part.samefile(target):
+        part.unlink()
+    else:
+        part.rename(target)
 
 
 def _walk(root: Path, prefix: str) -> Iterator[Entry]:

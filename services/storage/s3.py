@@ -97,11 +97,15 @@ class S3Storage(Storage):
 
     async def move(self, path: str, target: str) -> None:
         """Copy inside the service, then remove."""
+        await self.copy(path, target)
+        await self.delete(path)
+
+    async def copy(self, path: str, target: str) -> None:
+        """Copy inside the service."""
         entry = await self.stat(path)
         if entry is None:
             raise NotFound(path)
         await self._run(lambda: self._copy(self._key(path), self._key(target), entry.size))
-        await self.delete(path)
 
     async def list(self, prefix: str) -> AsyncIterator[Entry]:
         """Objects by prefix."""

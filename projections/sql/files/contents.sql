@@ -9,11 +9,12 @@ select sha256, size, location, path from acta.file_contents
 where file::text = %(file)s and replaced_at is null order by id desc limit 1;
 
 -- name: retire
--- The contents a file had until now, and where they are kept; without a place they are forgotten.
+-- The contents a file had until now, what it was called then, and where they are kept; without a place they are forgotten.
 with old as (
     select id from acta.file_contents where file::text = %(file)s and replaced_at is null
 ), kept as (
-    update acta.file_contents set replaced_at = current_timestamp, path = %(keep)s
+    update acta.file_contents as c set replaced_at = clock_timestamp(), path = %(keep)s, type = %(type)s,
+        filename_download = %(name)s
     where id in (select id from old) and %(keep)s::text is not null
 )
 delete from acta.file_contents where id in (select id from old) and %(keep)s::text is null;
@@ -23,13 +24,34 @@ delete from acta.file_contents where id in (select id from old) and %(keep)s::te
 update acta.file_contents set path = %(path)s where file::text = %(file)s and replaced_at is null;
 
 -- name: history
--- All contents of a file, the newest first.
-select id, sha256, size, location, path, at, replaced_at from acta.file_contents
-where file::text = %(file)s order by id desc;
+-- All contents of a file, the newest first, and what it was called while it had them.
+select c.id, c.sha256, c.size, c.location, c.path, c.at, c.replaced_at,
+       coalesce(c.type, f.type), coalesce(c.filename_download, f.filename_download)
+from acta.file_contents as c join acta.directus_files as f on f.id = c.file
+where c.file::text = %(file)s order by c.id desc;
+
+-- name: kept_version
+-- Earlier contents of a file that are kept, by their checksum; in a certain location where one is given.
+select c.sha256, c.size, c.location, c.path, c.type, c.filename_download from acta.file_contents as c
+where c.file::text = %(file)s and c.sha256 = %(sha256)s and c.replaced_at is not null
+  and (%(location)s::text is null or c.location = %(location)s)
+order by c.id desc limit 1;
 
 -- name: same
 -- The files whose contents are the same now.
 select file::text from acta.file_contents where sha256 = %(sha256)s and replaced_at is null order by id;
+
+-- name: same_as
+-- The files whose contents are those of one now.
+select o.file::text from acta.file_contents as c
+join acta.file_contents as o on o.sha256 = c.sha256 and o.size = c.size and o.replaced_at is null
+where c.file::text = %(file)s and c.replaced_at is null order by o.id;
+
+-- name: duplicates
+-- Contents that several files hold now; those that waste most first.
+select sha256, min(size), array_agg(file::text order by id) from acta.file_contents
+where replaced_at is null group by sha256 having count(*) > 1
+order by (count(*) - 1) * min(size) desc, sha256 limit %(most)s;
 
 -- name: asset
 -- What serving a file takes, whatever the caller may read of it.
@@ -57,7 +79,7 @@ select exists (select from acta.directus_files where id = %(file)s);
 
 -- name: kept
 -- Of one file, what a replacement keeps.
-select storage, folder::text, filename_disk, title, description, metadata, filename_download, type
+select id::text, storage, filename_disk, folder::text, title, description, metadata, filename_download, type
 from acta.directus_files where id = %(file)s;
 
 -- name: expired

@@ -1,3 +1,7 @@
+-- name: lock_path
+-- Whoever gives a path to a row or an upload does so alone.
+select pg_advisory_xact_lock(hashtextextended('acta object ' || %(location)s || ':' || %(path)s, 0));
+
 -- name: reserve
 -- Take a path for an upload, unless a file has it or another upload is under way to it.
 insert into acta.file_tasks (kind, location, path, due)
@@ -7,11 +11,19 @@ on conflict do nothing
 returning id;
 
 -- name: taken
--- Whether a file other than one has a path.
+-- Whether a file other than one has a path, or an upload is under way to it.
 select exists (
     select from acta.directus_files
     where storage = %(location)s and filename_disk = %(path)s and id::text <> %(file)s
+) or exists (
+    select from acta.file_tasks where kind = 'upload' and location = %(location)s and path = %(path)s
 );
+
+-- name: in_the_way
+-- The tasks that still have to do with a path before an upload may go there.
+select id from acta.file_tasks
+where location = %(location)s and (path = %(path)s or target = %(path)s or keep = %(path)s) and kind <> 'upload'
+order by id;
 
 -- name: prolong
 -- Put off the removal that threatens uploads which are still running.
@@ -47,6 +59,40 @@ with gone as (
 )
 insert into acta.file_tasks (kind, location, path) select 'remove', location, path from objects;
 
+-- name: keep_files
+-- Keep the contents of files that are deleted by their checksums; objects without one are removed.
+with old as (
+    select c.id, c.location, c.path, '.versions/' || left(c.sha256, 2) || '/' || c.sha256 as keep,
+           f.type, f.filename_download
+    from acta.file_contents as c left join acta.directus_files as f on f.id = c.file
+    where c.file::text = any(%(files)s) and c.replaced_at is null
+), kept as (
+    update acta.file_contents as c
+    set replaced_at = clock_timestamp(), path = old.keep, type = old.type, filename_download = old.filename_download
+    from old where c.id = old.id
+)
+insert into acta.file_tasks (kind, location, path, target)
+select 'move', location, path, keep from old
+union all
+select 'remove', f.storage, f.filename_disk, null from acta.directus_files as f
+where f.id::text = any(%(files)s) and f.filename_disk is not null
+  and not exists (select from old where old.location = f.storage and old.path = f.filename_disk);
+
+-- name: purge
+-- Remove what deleted files had, once it has been kept long enough.
+with gone as (
+    delete from acta.file_contents as c
+    where c.replaced_at < clock_timestamp() - make_interval(secs => %(seconds)s)
+      and not exists (select from acta.directus_files as f where f.id = c.file)
+    returning c.id, c.location, c.path
+)
+insert into acta.file_tasks (kind, location, path)
+select distinct 'remove', g.location, g.path from gone as g
+where not exists (
+    select from acta.file_contents as c
+    where c.location = g.location and c.path = g.path and c.id not in (select id from gone)
+);
+
 -- name: remove_parts
 -- Remove the parts of resumable uploads.
 insert into acta.file_tasks (kind, location, path)
@@ -61,10 +107,16 @@ select id, kind, location, path, target, keep,
        or exists (select from acta.file_contents as c where c.location = t.location and c.path = t.path) as in_use
 from acta.file_tasks as t
 where due <= clock_timestamp() and (%(ids)s::bigint[] is null or id = any(%(ids)s))
-  -- What still has to come to a place must be there before it goes from it.
+  -- Tasks on one object are done in their order.
   and not exists (
       select from acta.file_tasks as e
-      where e.id < t.id and e.kind in ('move', 'swap') and e.location = t.location and e.target = t.path)
+      where e.location = t.location and e.path in (t.path, t.target, t.keep) and e.id < t.id and e.kind <> 'upload')
+  and not exists (
+      select from acta.file_tasks as e
+      where e.location = t.location and e.target in (t.path, t.target, t.keep) and e.id < t.id)
+  and not exists (
+      select from acta.file_tasks as e
+      where e.location = t.location and e.keep in (t.path, t.target, t.keep) and e.id < t.id)
 order by id limit 1 for update of t skip locked;
 
 -- name: done

@@ -32,6 +32,9 @@ class Writer(Protocol):
     public_url: str
     """Where people find the user interface."""
 
+    keep_deleted: bool
+    """Whether the contents of deleted files are kept for some time."""
+
     def seal(self, text: str) -> str:
         """A secret in the form in which it is stored."""
 

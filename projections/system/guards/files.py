@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from domain.errors import Forbidden, InvalidPayload
 from projections.files import contents, tasks
+from projections.files.versions import STORED
 from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload
 
 BULK = '"filename_disk" cannot be modified in bulk operations'
-STORED = "content"
-"""The note of commands that have put the object in its place themselves."""
 
 
 class FileGuard(Guard):
@@ -40,7 +39,7 @@ class FileGuard(Guard):
 
     async def before_delete(self, occasion: Occasion, keys: Sequence[str]) -> None:
         """Have the objects removed once the rows are gone."""
-        await tasks.remove_files(occasion.connection, keys)
+        await tasks.remove_files(occasion.connection, keys, keep=occasion.writer.keep_deleted)
 
 
 def disk_path(text: str) -> str:
