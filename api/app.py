@@ -14,7 +14,7 @@ from api import flows, keys
 from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
 from api.auth.wiring import wire
-from api.files import assets, importing, tus, zips
+from api.files import assets, importing, presigned, tus, zips
 from api.files import contents as file_contents
 from api.files import routes as files
 from api.graphql import handler as graphql
@@ -89,6 +89,7 @@ ROOMS = (
     explain,
     items,
     importing,
+    presigned,
     file_contents,
     files,
     zips,

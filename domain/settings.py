@@ -164,6 +164,7 @@ class S3Storage(Group):
     secret: SecretStr | None = Field(None, alias="SECRET")
     region: str | None = Field(None, alias="REGION")
     endpoint: str = Field("https://s3.amazonaws.com", alias="ENDPOINT")
+    public_endpoint: str | None = Field(None, alias="PUBLIC_ENDPOINT")
     force_path_style: bool = Field(False, alias="FORCE_PATH_STYLE")
     connection_timeout: int = Field(5000, alias="CONNECTION_TIMEOUT", ge=1)
     socket_timeout: int = Field(120_000, alias="SOCKET_TIMEOUT", ge=1)

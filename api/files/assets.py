@@ -51,7 +51,7 @@ async def read_asset(request: web.Request) -> web.StreamResponse:
         values = {}
     if key is None or asset is None:
         raise _unknown(request[CONTEXT])
-    seen = await _seen(request, key, asset)
+    seen = await see(request, key, asset)
     source = Source(asset.type or "", asset.width, asset.height, asset.focal_x, asset.focal_y)
     wanted = resolve(values, source, request.headers.get(hdrs.ACCEPT, ""), settings.max_dimension)
     headers = _headers(request, seen, wanted, settings)
@@ -84,7 +84,7 @@ async def _send_variant(
         return await send_variant(request, seen.asset.storage, path, headers)
 
 
-async def _seen(request: web.Request, key: UUID, asset: Asset) -> Seen:
+async def see(request: web.Request, key: UUID, asset: Asset) -> Seen:
     """The file as the caller may see it. Raises Forbidden."""
     context = request[CONTEXT]
     if context.rights.admin or asset.public:

@@ -47,7 +47,7 @@ async def read_contents(request: web.Request) -> web.Response:
 
 async def read_content(request: web.Request) -> web.StreamResponse:
     """GET /files/{key}/contents/{checksum}: the bytes of one of them."""
-    key, wanted = await _changeable(request), _sha256(request.match_info["checksum"])
+    key, wanted = await _changeable(request), sha256_of(request.match_info["checksum"])
     found = await contents.history(request.app[DATABASE], key)
     row = next((row for row in found if row["sha256"] == wanted), None)
     if row is None:
@@ -73,7 +73,7 @@ class ContentHandlers(FileHandlers):
 
     async def restore(self, request: web.Request) -> web.StreamResponse:
         """POST /files/{key}/contents/{checksum}/restore."""
-        key, wanted = uuid_of(self.key(request)), _sha256(request.match_info["checksum"])
+        key, wanted = uuid_of(self.key(request)), sha256_of(request.match_info["checksum"])
         context = request[CONTEXT]
         await request.app[LIBRARY].bring_back(await command_of(request), context.model, key, wanted)
         return await self._echo_one(request, context, FILES, Written(key))
@@ -95,7 +95,7 @@ async def duplicates(request: web.Request) -> web.Response:
     if not context.rights.may(FILES, "read"):
         raise Forbidden.collection(FILES)
     if "sha256" in request.query:
-        found = await contents.same(database, _sha256(request.query["sha256"]))
+        found = await contents.same(database, sha256_of(request.query["sha256"]))
         return raw_json(await request.app[ITEMS].read_many(context, FILES, found, _query(request)))
     groups = await contents.duplicates(database, MOST)
     keys = [key for _, _, files in groups for key in files]
@@ -125,7 +125,8 @@ async def _changeable(request: web.Request) -> str:
     return key
 
 
-def _sha256(text: str) -> str:
+def sha256_of(text: str) -> str:
+    """A checksum as it was sent. Raises InvalidQuery."""
     if not _SHA256.fullmatch(text.lower()):
         raise InvalidQuery('"sha256" must be 64 hexadecimal digits')
     return text.lower()

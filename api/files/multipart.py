@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -56,7 +59,24 @@ async def uploads(request: web.Request) -> AsyncIterator[Upload]:
 def _upload(part: BodyPartReader, fields: dict[str, Any]) -> Upload:
     name = str(part.filename)
     media_type = part.headers.get(hdrs.CONTENT_TYPE, "text/plain").partition(";")[0].strip()
-    return Upload(fields, name, media_type[:255] or "text/plain", _chunks(part), title_of(name))
+    upload = Upload(fields, name, media_type[:255] or "text/plain", _chunks(part), title_of(name))
+    upload.sha256 = _digest(part.headers.get("Content-Digest") or part.headers.get("Repr-Digest"))
+    return upload
+
+
+def _digest(header: str | None) -> str | None:
+    """The SHA-256 in hex of a digest field of RFC 9530; None where there is none."""
+    for entry in (header or "").split(","):
+        name, _, value = entry.strip().partition("=")
+        if name == "sha-256":
+            try:
+                raw = base64.b64decode(value.strip().removeprefix(":").removesuffix(":"), validate=True)
+            except binascii.Error:
+                raw = b""
+            if len(raw) != hashlib.sha256().digest_size:
+                raise InvalidPayload("The digest of a part can't be read")
+            return raw.hex()
+    return None
 
 
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:

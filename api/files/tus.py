@@ -20,12 +20,13 @@ from domain.errors import Forbidden, InvalidPayload, ServiceUnavailable
 from projections.files import contents
 from projections.files.contents import Unfinished
 from services.files.library import FILES
-from services.files.resumable import OffsetConflict, TooMuch
+from services.files.resumable import ChecksumMismatch, OffsetConflict, TooMuch, verified
 from services.storage.base import CHUNK, StorageError
 
 VERSION = "1.0.0"
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 EXTENSIONS = "creation,termination,expiration"
+ALGORITHMS = ("sha256", "sha1", "md5")
 LARGEST = 2**50
 _INVALID = "Upload-Metadata is invalid. It MUST consist of one or more comma-separated key-value pairs."
 
@@ -63,6 +64,7 @@ async def options(request: web.Request) -> web.Response:
     """OPTIONS /files/tus/{upload}: what the server can do."""
     largest = request.app[SETTINGS].files.max_upload_size
     headers = {"Tus-Version": VERSION, "Tus-Extension": EXTENSIONS}
+    headers["Tus-Checksum-Algorithm"] = ",".join(ALGORITHMS)
     if largest is not None:
         headers["Tus-Max-Size"] = str(largest)
     return _plain(204, "", headers)
@@ -124,12 +126,14 @@ async def _patch(request: web.Request) -> web.Response:
     command = await command_of(request)
     try:
         offset, file = await request.app[RESUMABLE].append(
-            command, context.model, upload.state["id"], int(text), _body(request)
+            command, context.model, upload.state["id"], int(text), _verified(request)
         )
     except OffsetConflict:
         raise Refused(409, "Upload-Offset conflict") from None
     except TooMuch:
         raise Refused(413, "Maximum size exceeded") from None
+    except ChecksumMismatch:
+        raise Refused(460, "Checksum Mismatch") from None
     headers = {"Upload-Offset": str(offset)}
     if file is None:
         headers["Upload-Expires"] = _expires(request, upload.created)
@@ -160,6 +164,21 @@ async def _upload(request: web.Request, action: Action) -> Unfinished:
         await request.app[RESUMABLE].finish(await command_of(request), context.model, tus_id)
         raise Refused(404, "The file for this url was not found")
     return found
+
+
+def _verified(request: web.Request) -> AsyncIterator[bytes]:
+    """The body, and an error behind it when its checksum is not what the client said."""
+    header = request.headers.get("Upload-Checksum")
+    if header is None:
+        return _body(request)
+    algorithm, _, value = header.strip().partition(" ")
+    try:
+        digest = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        raise Refused(400, "Invalid checksum") from None
+    if algorithm not in ALGORITHMS:
+        raise Refused(400, "Unknown checksum algorithm")
+    return verified(_body(request), algorithm, digest)
 
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:

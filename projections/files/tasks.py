@@ -44,9 +44,9 @@ class Task:
     in_use: bool = False
 
 
-async def reserve(database: Database, location: str, path: str) -> int | None:
+async def reserve(database: Database, location: str, path: str, seconds: float = GRACE_SECONDS) -> int | None:
     """Announce an upload to a path; the task's id, None when the path is taken."""
-    values = {"location": location, "path": path, "seconds": GRACE_SECONDS}
+    values = {"location": location, "path": path, "seconds": seconds}
     async with database.transaction() as connection:
         await connection.execute(SQL["lock_path"], values)
         row = await (await connection.execute(SQL["reserve"], values)).fetchone()
@@ -75,6 +75,13 @@ async def prolong(database: Database, ids: Sequence[int]) -> None:
     """Show that uploads are alive."""
     async with database.connection() as connection:
         await connection.execute(SQL["prolong"], {"ids": list(ids), "seconds": GRACE_SECONDS})
+
+
+async def is_waiting(database: Database, task: int) -> bool:
+    """Whether an upload is still expected."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["is_waiting"], {"id": task})).fetchone()
+    return row is not None and bool(row[0])
 
 
 async def call_off(connection: Connection, task: int) -> bool:

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from domain.access.caller import SYSTEM
 from domain.access.command import Command
 from domain.access.rights import ADMINISTRATOR
-from domain.errors import Forbidden, InvalidPayload, RecordNotUnique, ServiceUnavailable
+from domain.errors import ContentTooLarge, Forbidden, InvalidPayload, RecordNotUnique, ServiceUnavailable
 from domain.files.naming import allowed_type, disk_name, split_extension, title_of
 from domain.files.transforms import TRANSFORMABLE
 from domain.model import Model
@@ -29,7 +29,7 @@ from projections.tables.item_writer import ItemWriter
 from services.files.objects import INCOMING, Objects
 from services.files.upload import Measured, Upload, nothing
 from services.images.pool import ImagePool
-from services.storage.base import StorageError
+from services.storage.base import NotFound, Storage, StorageError
 
 log = logging.getLogger("acta.files")
 FILES = "directus_files"
@@ -66,7 +66,7 @@ class Library:
         """
         if not command.rights.may(FILES, "create"):
             raise Forbidden.collection(FILES)
-        self._check_type(upload)
+        self.check_type(upload)
         key, location = upload.key(), self._location(upload)
         path = upload.path(key)
         if "id" in upload.fields and await contents.exists(self._database, UUID(key)):
@@ -95,7 +95,7 @@ class Library:
         before = await contents.kept(self._database, UUID(key))
         if before is None or not command.rights.may(FILES, "update"):
             raise Forbidden()
-        self._check_type(upload)
+        self.check_type(upload)
         sent = self._merged(before, upload, key)
         location, path = sent["storage"], sent["filename_disk"]
         incoming = INCOMING + uuid4().hex
@@ -212,11 +212,25 @@ class Library:
     async def _write(self, location: str, path: str, upload: Upload) -> Measured:
         storage = self.objects.storage(location)
         try:
-            await storage.write(path, upload.stream(self.settings.max_upload_size))
+            if upload.placed is None:
+                await storage.write(path, upload.stream(self.settings.max_upload_size))
+            else:
+                await self._take(storage, path, upload, upload.placed)
         except StorageError as error:
             log.warning("an upload to %s failed: %s", location, error)
             raise ServiceUnavailable("files", f"Couldn't save the file: {error}") from error
+        upload.check()
         return upload.measured
+
+    async def _take(self, storage: Storage, path: str, upload: Upload, placed: str) -> None:
+        """Measure what lies in the storage already, where nobody else can change it any more."""
+        try:
+            await storage.move(placed, path)
+        except NotFound:
+            raise InvalidPayload("Nothing has been uploaded") from None
+        upload.chunks = storage.read(path)
+        async for _ in upload.stream(self.settings.max_upload_size):
+            pass
 
     async def _insert(
         self,
@@ -289,7 +303,13 @@ class Library:
             raise InvalidPayload(f'Location "{name}" doesn\'t exist.')
         return name
 
-    def _check_type(self, upload: Upload) -> None:
+    def check_size(self, size: int | None) -> None:
+        """Refuse a size that is announced. Raises ContentTooLarge."""
+        if size is not None and self.settings.max_upload_size and size > self.settings.max_upload_size:
+            raise ContentTooLarge()
+
+    def check_type(self, upload: Upload) -> None:
+        """Refuse a type that the settings don't allow. Raises InvalidPayload."""
         if not allowed_type(upload.type, self.settings.mime_types):
             raise InvalidPayload("File is of invalid content type")
 

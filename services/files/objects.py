@@ -64,6 +64,18 @@ class Objects:
         finally:
             self._alive.discard(task)
 
+    @asynccontextmanager
+    async def holding(self, task: int, *, release: bool = False) -> AsyncIterator[None]:
+        """Keep a reservation alive that was made before; with ``release`` it is given up afterwards."""
+        await tasks.prolong(self._database, [task])
+        self._alive.add(task)
+        try:
+            yield
+        finally:
+            self._alive.discard(task)
+            if release:
+                await asyncio.shield(self._abandon(task))
+
     async def _clear(self, location: str, path: str) -> None:
         """Wait until nothing is left to do with what was at a path: it would be done to the new object."""
         for turn in range(int(CLEAR_SECONDS * 10)):

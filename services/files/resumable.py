@@ -6,6 +6,7 @@ which the row becomes an ordinary file. A part that was cut off counts as far as
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,10 @@ _OWN = frozenset(
 
 class OffsetConflict(Exception):
     """The client is somewhere else than the upload, or somebody else is writing."""
+
+
+class ChecksumMismatch(Exception):
+    """The bytes of a request are not those the client has sent."""
 
 
 class TooMuch(Exception):
@@ -92,8 +97,10 @@ class Resumable:
     ) -> tuple[int, str | None]:
         """Add bytes at an offset; where the upload is now, and the file's id when it is complete.
 
+        Nothing is added when ``chunks`` raises ChecksumMismatch.
+
         Raises:
-            OffsetConflict, TooMuch, Forbidden, ServiceUnavailable
+            OffsetConflict, TooMuch, ChecksumMismatch, Forbidden, ServiceUnavailable
         """
         location = self.library.objects.locations.default
         path = part_path(tus_id, offset)
@@ -198,3 +205,13 @@ async def _limited(chunks: AsyncIterator[bytes], left: int) -> AsyncIterator[byt
         if left < 0:
             raise TooMuch
         yield chunk
+
+
+async def verified(chunks: AsyncIterator[bytes], algorithm: str, digest: bytes) -> AsyncIterator[bytes]:
+    """The same bytes. Raises ChecksumMismatch after the last of them; ``algorithm`` is one of `hashlib`'s."""
+    measured = hashlib.new(algorithm, usedforsecurity=False)
+    async for chunk in chunks:
+        measured.update(chunk)
+        yield chunk
+    if measured.digest() != digest:
+        raise ChecksumMismatch

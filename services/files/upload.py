@@ -15,13 +15,20 @@ from projections.system.guards.files import disk_path
 
 @dataclass
 class Upload:
-    """Metadata as sent, name and type, and the bytes, which can be read once."""
+    """Metadata as sent, name and type, and the bytes, which can be read once.
+
+    ``placed`` is where they lie in their location already. ``sha256`` and ``size`` are what the client says
+    they are.
+    """
 
     fields: Mapping[str, Any]
     filename: str
     type: str
     chunks: AsyncIterator[bytes]
     title: str | None = None
+    placed: str | None = None
+    sha256: str | None = None
+    size: int | None = None
     measured: Measured = field(init=False)
 
     def key(self) -> str:
@@ -50,6 +57,13 @@ class Upload:
         """The bytes, measured while they pass."""
         self.measured = Measured()
         return self.measured.through(self.chunks, limit)
+
+    def check(self) -> None:
+        """Refuse bytes that are not what the client said. Raises InvalidPayload."""
+        if self.sha256 is not None and self.sha256.lower() != self.measured.sha256:
+            raise InvalidPayload("The contents don't have the checksum that was sent")
+        if self.size is not None and self.size != self.measured.size:
+            raise InvalidPayload("The contents don't have the size that was sent")
 
 
 @dataclass

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 CHUNK = 256 * 1024
 """Bytes that are read at once."""
 Chunks = AsyncIterator[bytes]
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class StorageError(Exception):
@@ -72,6 +74,11 @@ class Storage(ABC):
         """The file that holds an object, where it is one of this machine."""
         return None
 
-    async def presign(self, method: Literal["GET", "PUT"], path: str, seconds: int) -> str | None:
-        """An address that gives or takes the object without Acta, None where there is no such thing."""
+    async def presign(
+        self, method: Literal["GET", "PUT"], path: str, seconds: int, headers: Mapping[str, str] = NO_HEADERS
+    ) -> str | None:
+        """An address that gives or takes the object without Acta, None where there is no such thing.
+
+        ``headers`` are those of the answer: type and disposition.
+        """
         return None

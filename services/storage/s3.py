@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -26,7 +26,7 @@ from minio.credentials.providers import (
 from minio.error import MinioException, S3Error
 
 from domain.settings import S3Storage as S3Settings
-from services.storage.base import CHUNK, Chunks, Entry, NotFound, Storage, StorageError
+from services.storage.base import CHUNK, NO_HEADERS, Chunks, Entry, NotFound, Storage, StorageError
 
 PART = 10 * 1024 * 1024
 LARGEST_COPY = 5 * 1024**3
@@ -42,7 +42,8 @@ class S3Storage(Storage):
         self._bucket = settings.bucket
         self._prefix = settings.root.strip("/") + "/" if settings.root.strip("/") else ""
         self._threads = ThreadPoolExecutor(min(THREADS, settings.max_sockets), "acta s3")
-        self._client = _client(settings)
+        self._client = _client(settings, settings.endpoint)
+        self._public = _client(settings, settings.public_endpoint or settings.endpoint)
 
     async def write(self, path: str, chunks: Chunks) -> int:
         """Store an object, in parts as they come; an incomplete one is taken back."""
@@ -117,11 +118,18 @@ class S3Storage(Storage):
             modified = entry.last_modified.timestamp() if entry.last_modified else 0.0
             yield Entry(name, entry.size or 0, modified)
 
-    async def presign(self, method: Literal["GET", "PUT"], path: str, seconds: int) -> str:
+    async def presign(
+        self, method: Literal["GET", "PUT"], path: str, seconds: int, headers: Mapping[str, str] = NO_HEADERS
+    ) -> str:
         """A signed address, good for so many seconds."""
+        answered: Any = {f"response-{name.lower()}": value for name, value in headers.items()}
         return await self._run(
-            lambda: self._client.get_presigned_url(
-                method, self._bucket, self._key(path), expires=timedelta(seconds=seconds)
+            lambda: self._public.get_presigned_url(
+                method,
+                self._bucket,
+                self._key(path),
+                expires=timedelta(seconds=seconds),
+                response_headers=answered or None,
             )
         )
 
@@ -205,8 +213,8 @@ class _Feed(io.RawIOBase):
         return b""
 
 
-def _client(settings: S3Settings) -> Minio:
-    address = urlsplit(settings.endpoint if "//" in settings.endpoint else f"https://{settings.endpoint}")
+def _client(settings: S3Settings, endpoint: str) -> Minio:
+    address = urlsplit(endpoint if "//" in endpoint else f"https://{endpoint}")
     pool = urllib3.PoolManager(
         timeout=urllib3.Timeout(settings.connection_timeout / 1000, settings.socket_timeout / 1000),
         maxsize=min(THREADS, settings.max_sockets),
@@ -220,7 +228,8 @@ def _client(settings: S3Settings) -> Minio:
     client = Minio(
         endpoint=address.netloc,
         secure=address.scheme == "https",
-        region=settings.region,
+        # Else it is asked for, which an address that only clients can reach would not answer.
+        region=settings.region or ("us-east-1" if settings.public_endpoint else None),
         http_client=pool,
         credentials=provider,
     )

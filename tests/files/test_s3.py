@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import aiohttp
 import psycopg
 import pytest
 
@@ -127,3 +128,42 @@ async def test_away_and_back(api: Files, bucket: Bucket, served_url: str) -> Non
 
     await until(settled, 20)
     assert bucket.objects() == before - {record["filename_disk"]}
+
+
+async def test_a_bucket_gives_and_takes_bytes_itself(api: Files, bucket: Bucket, served_url: str) -> None:
+    before = bucket.objects()
+    content = picture(60, 40)
+    asked = {"filename_download": "p.jpg", "type": "image/jpeg"}
+    asked["sha256"] = hashlib.sha256(content).hexdigest()
+    offer = (await api.post("/files/presigned", asked)).data
+    assert offer["url"].startswith(f"http://127.0.0.1:{bucket.port}/")
+    async with aiohttp.ClientSession() as anybody:
+        async with anybody.put(offer["url"], data=content) as response:
+            assert response.status == 200
+        record = (await api.post("/files/presigned/complete", {"token": offer["token"]})).data
+        assert (record["width"], record["filesize"]) == (60, str(len(content)))
+        assert bucket.objects() - before == {record["filename_disk"]}
+        link = (await api.post(f"/files/{record['id']}/presigned", {"download": True})).data
+        assert link["url"].startswith(f"http://127.0.0.1:{bucket.port}/")
+        async with anybody.get(link["url"]) as response:
+            assert await response.read() == content
+            assert response.headers["Content-Type"] == "image/jpeg"
+            assert response.headers["Content-Disposition"] == 'attachment; filename="p.jpg"'
+        async with anybody.get(link["url"].replace("X-Amz-Signature=", "X-Amz-Signature=0")) as response:
+            assert response.status == 403
+    assert left(served_url) == 0
+    await api.delete(f"/files/{record['id']}")
+
+
+async def test_earlier_contents_come_back(api: Files, bucket: Bucket, served_url: str) -> None:
+    before = bucket.objects()
+    record = await api.upload(b"old", "a.txt", "text/plain")
+    path = f"/files/{record['id']}"
+    await api.send("PATCH", path, [Part("file", b"new", "a.txt", "text/plain")])
+    digest = hashlib.sha256(b"old").hexdigest()
+    assert (await api.fetch(f"{path}/contents/{digest}"))[2] == b"old"
+    assert (await api.post(f"{path}/contents/{digest}/restore", {})).status == 200
+    assert (await api.fetch(f"/assets/{record['id']}"))[2] == b"old"
+    await api.delete(path)
+    assert bucket.objects() == before
+    assert left(served_url) == 0

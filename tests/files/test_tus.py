@@ -72,6 +72,19 @@ async def test_an_upload_in_parts(api: Files, storage: Path, served_url: str) ->
     assert row == (hashlib.sha256(content).hexdigest(),)
 
 
+async def test_checksums_of_parts(api: Files) -> None:
+    path = await begin(api, 6, filename_download="a.txt", type="text/plain")
+    kind = {"Content_Type": "application/offset+octet-stream", "Upload_Offset": "0"}
+    right = base64.b64encode(hashlib.sha256(b"abc").digest()).decode()
+    for checksum, wanted in ((f"sha256 {right}=", 400), ("crc32 AAAA", 400), (f"sha1 {right}", 460)):
+        status, _, text = await ask(api, "PATCH", f"/{path}", b"abc", Upload_Checksum=checksum, **kind)
+        assert status == wanted, text
+    assert (await ask(api, "HEAD", f"/{path}"))[1]["Upload-Offset"] == "0"
+    good = {"Upload_Checksum": f"sha256 {right}", **kind}
+    assert (await ask(api, "PATCH", f"/{path}", b"abc", **good))[0] == 204
+    assert (await push(api, path, 3, b"def"))[0] == 204
+
+
 async def test_replacing_a_file(api: Files) -> None:
     record = await api.upload(b"old", "a.txt", "text/plain", title="Kept")
     path = await begin(api, 3, filename_download="b.txt", type="text/plain", id=record["id"])

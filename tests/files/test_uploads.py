@@ -1,5 +1,6 @@
 """Uploads, records, replacements, deletions: what is answered and what lies in storage."""
 
+import base64
 import hashlib
 from pathlib import Path
 from uuid import uuid4
@@ -192,6 +193,20 @@ async def test_bodies_that_are_no_form(api: Files, storage: Path) -> None:
         answer = await api.request("POST", "/files", content=body, headers={"Content-Type": kind})
         assert (answer.status, answer.error["code"]) == (400, "INVALID_PAYLOAD"), (body, kind, answer.body)
     assert stored(storage) == before
+
+
+async def test_checksums_of_parts(api: Files, storage: Path) -> None:
+    right = base64.b64encode(hashlib.sha256(b"bytes").digest()).decode()
+    for digest, status in ((right, 200), (right[::-1], 400), ("AAAA", 400)):
+        before = stored(storage)
+        body = (
+            '--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n'
+            f"Content-Digest: md5=:AAAA:, sha-256=:{digest}:\r\n\r\nbytes\r\n--b--\r\n"
+        ).encode()
+        kind = {"Content-Type": "multipart/form-data; boundary=b"}
+        answer = await api.request("POST", "/files", content=body, headers=kind)
+        assert answer.status == status, answer.body
+        assert (stored(storage) == before) == (status == 400)
 
 
 async def test_records_as_json(api: Files) -> None:

@@ -27,8 +27,12 @@ order by id;
 
 -- name: prolong
 -- Put off the removal that threatens uploads which are still running.
-update acta.file_tasks set due = clock_timestamp() + make_interval(secs => %(seconds)s)
+update acta.file_tasks set due = greatest(due, clock_timestamp() + make_interval(secs => %(seconds)s))
 where id = any(%(ids)s) and kind = 'upload';
+
+-- name: is_waiting
+-- Whether an upload is still expected.
+select exists (select from acta.file_tasks where id = %(id)s and kind = 'upload');
 
 -- name: call_off
 -- The upload is part of a row now.
