@@ -24,6 +24,7 @@ from domain.query.parse import parse_query
 from domain.query.plan import ReadPlan
 from domain.query.planner import plan_item, plan_keys, plan_list, plan_singleton
 from domain.query.query import (
+    TYPE_NAME,
     AnyRelated,
     Functions,
     GroupMember,
@@ -169,7 +170,7 @@ class Compiler:
         members: list[Member] = []
         for output, nodes in found.items():
             asked = nodes[0].name.value
-            if asked == "__typename":
+            if asked == TYPE_NAME:
                 members.append(Named(output, name))
             elif asked in shapes:
                 members.append(self._member(type_, output, shapes[asked], nodes, rows))
@@ -203,13 +204,9 @@ class Compiler:
     def _functions(self, output: str, field: str, shapes: Any, nodes: Sequence[FieldNode]) -> Functions:
         shape = shapes[field]
         type_name = f"{shape.functions}_functions"
-        functions, names = [], []
-        for inner, asked in self.collector.below(nodes, type_name).items():
-            if asked[0].name.value == "__typename":
-                names.append((inner, type_name))
-            else:
-                functions.append((inner, asked[0].name.value))
-        return Functions(output, field, tuple(functions), tuple(names))
+        found = self.collector.below(nodes, type_name)
+        functions = tuple((inner, asked[0].name.value) for inner, asked in found.items())
+        return Functions(output, field, functions, type_name)
 
     def _raw(self, name: str, found: Collected) -> Members:
         """The members of a version: every relation as its key or keys."""
@@ -217,7 +214,7 @@ class Compiler:
         members: list[Member] = []
         for output, nodes in found.items():
             asked = nodes[0].name.value
-            if asked == "__typename":
+            if asked == TYPE_NAME:
                 members.append(Named(output, f"version_{name}"))
                 continue
             shape = shapes[asked]
@@ -230,7 +227,7 @@ class Compiler:
         grouped: list[GroupMember] = []
         for output, inner in self.collector.below(nodes, f"{name}_aggregated").items():
             function = inner[0].name.value
-            if function == "__typename":
+            if function == TYPE_NAME:
                 grouped.append(GroupMember(output, "", text=f"{name}_aggregated"))
                 continue
             if function in ("group", "countAll"):
@@ -238,15 +235,13 @@ class Compiler:
                 continue
             kind = "count" if function in ("count", "countDistinct") else "fields"
             type_name = f"{name}_aggregated_{kind}"
-            fields, names = [], []
+            fields = []
             for key, found in self.collector.below(inner, type_name).items():
                 field = found[0].name.value
-                if field == "__typename":
-                    names.append((key, type_name))
-                    continue
                 fields.append((key, field))
-                asked.setdefault(function, {})[field] = None
-            grouped.append(GroupMember(output, function, tuple(fields), "", tuple(names)))
+                if field != TYPE_NAME:
+                    asked.setdefault(function, {})[field] = None
+            grouped.append(GroupMember(output, function, tuple(fields), type_name))
         group = [entry for entry in given.get("groupBy") or () if entry]
         made = parse_query({"groupBy": group}, self._limits)
         parameters = root_parameters(self.outline, name, given, self._limits)

@@ -28,7 +28,7 @@ from domain.query.plan import (
     Text,
     both,
 )
-from domain.query.query import GroupMember, Query, Sort
+from domain.query.query import TYPE_NAME, GroupMember, Query, Sort
 from domain.query.scope import Path, Scope, function_call
 from domain.query.visibility import masked, step_to
 
@@ -111,9 +111,13 @@ def _members(groups: Groups, asked: tuple[GroupMember, ...]) -> tuple[tuple[str,
             node = Scalar(Aggregate("count", None))
         else:
             found = dict(values.get(member.function, ()))
-            named: list[tuple[str, Node]] = [(output, Constant(text)) for output, text in member.names]
-            numbers = [(output, replace(found[name], format="number")) for output, name in member.fields]
-            node = Record((*named, *numbers))
+            numbers = {name: replace(value, format="number") for name, value in found.items()}
+            node = Record(
+                tuple(
+                    (output, Constant(member.text) if name == TYPE_NAME else numbers[name])
+                    for output, name in member.fields
+                )
+            )
         members.append((member.output, node))
     return tuple(members)
 

@@ -29,7 +29,7 @@ from domain.query.plan import (
     ToOne,
     both,
 )
-from domain.query.query import AnyRelated, Functions, Member, Members, Named, Plain, Related
+from domain.query.query import TYPE_NAME, AnyRelated, Functions, Member, Members, Named, Plain, Related
 from domain.query.scope import Path, Scope
 from domain.query.search import search_predicate
 from domain.query.select import default_sort, stops_early, window
@@ -60,8 +60,11 @@ class MemberLevels:
             return Constant(member.text)
         found = scope.field(collection, member.field, path)
         if isinstance(member, Functions):
-            values: list[tuple[str, Node]] = [(output, Constant(text)) for output, text in member.names]
+            values: list[tuple[str, Node]] = []
             for output, function in member.functions:
+                if function == TYPE_NAME:
+                    values.append((output, Constant(member.type_name)))
+                    continue
                 expression = called(scope, collection, row, (function, member.field), path, names=names)
                 values.append((output, Scalar(expression, "integer")))
             return Record(tuple(values))

@@ -10,6 +10,8 @@ from domain.query.filters import Filter
 
 Meta = Literal["total_count", "filter_count", "cursor"]
 Export = Literal["csv", "csv_utf8", "json", "xml", "yaml"]
+TYPE_NAME = "__typename"
+"""Where GraphQL asks for what an object is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,12 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """Functions of a field, as an object."""
+    """Functions of a field, as an object. `TYPE_NAME` among them is the fixed ``type_name``."""
 
     output: str
     field: str
     functions: tuple[tuple[str, str], ...]
-    names: tuple[tuple[str, str], ...] = ()
+    type_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +98,13 @@ class GroupMember:
     """One member of a group as GraphQL asks for it.
 
     ``function`` is an aggregate function with its ``fields`` (output name and field), ``countAll``, ``group``
-    (the keys as an object), or empty for the fixed ``text``.
+    (the keys as an object), or empty for the fixed ``text``. `TYPE_NAME` among the fields is that text, too.
     """
 
     output: str
     function: str
     fields: tuple[tuple[str, str], ...] = ()
     text: str = ""
-    names: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""What the compiler answers equals what graphql-core answers with a resolver for each field.
+
+Random documents on random models. `ACTA_GRAPHQL_CASES=2000 .ci/test tests/graphql/test_equality.py` is the
+long run; `ACTA_GRAPHQL_SEED` begins it elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import Counter
+from typing import Any, cast
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from api.graphql.documents import Documents as Parsed
+from api.graphql.persisted import Persisted
+from api.graphql.prepare import Preparing
+from api.graphql.run import Asked, Engine
+from api.graphql.schema import Schemas
+from api.graphql.sdl import sdl
+from api.items import Items
+from api.keys import CONTEXT, Context
+from domain.access.caller import Caller
+from domain.access.rights import ADMINISTRATOR
+from domain.query.limits import QueryLimits
+from projections.database import Database
+from projections.reading.reader import Reader
+from tests.graphql.oracle.chance import Documents
+from tests.graphql.oracle.naive import Naive
+from tests.graphql.oracle.worlds import random_world
+from tests.reading.conftest import fill
+
+CASES = int(os.environ.get("ACTA_GRAPHQL_CASES", "320"))
+SEED = int(os.environ.get("ACTA_GRAPHQL_SEED", "1"))
+WORLDS = max(4, CASES // 100)
+
+
+@pytest.mark.timeout(60 + CASES // 10)
+@pytest.mark.parametrize("number", range(WORLDS))
+async def test_the_compiler_answers_as_resolvers_do(database_url: str, number: int) -> None:
+    chance = random.Random(SEED * 1000 + number)
+    made = random_world(chance)
+    await fill(database_url, made.world, made.rows)
+    seen: Counter[str] = Counter()
+    async with await Database.open(database_url, maximum=2) as database:
+        reader = Reader(database, QueryLimits())
+        schemas = Schemas({})
+        engine = Engine(
+            schemas,
+            Parsed(5000, introspection=True),
+            Preparing(reader, reader.limits, None),
+            cast("Items", None),
+            Persisted(),
+        )
+        context = Context("", Caller(), ADMINISTRATOR, made.world.model())
+        request = make_mocked_request("POST", "/graphql")
+        request[CONTEXT] = context
+        naive = Naive(made, sdl(await schemas.of(context.model, ADMINISTRATOR, "items")))
+        documents = Documents(chance, naive.schema, made)
+        for _ in range(CASES // WORLDS):
+            query, variables = documents.make()
+            document = await engine.document(context, "items", query)
+            answer = json.loads(await engine.run(request, document, Asked(query, variables)))
+            expected, failed = naive.run(query, variables)
+            paths = [error["path"] for error in answer.get("errors", [])]
+            note = f"{query}\n{json.dumps(variables)}\n{json.dumps(answer.get('errors'))}"
+            assert paths == failed, note
+            assert not (found := _difference(_shaped(answer["data"], query), _shaped(expected, query))), (
+                f"{found}\n{note}"
+            )
+            seen["errors"] += len(failed)
+            seen["size"] += len(json.dumps(expected))
+            seen["variables"] += len(variables)
+    # What finds nothing proves nothing.
+    assert seen["size"] > 300 * (CASES // WORLDS)
+    assert seen["variables"] > CASES // WORLDS // 2
+
+
+def _shaped(data: Any, query: str) -> Any:
+    """Groups come in any order, and sums of parts are only nearly equal."""
+    return {
+        name: sorted(map(_rounded, value), key=json.dumps)
+        if isinstance(value, list) and _is_aggregate(name, query)
+        else _rounded(value)
+        for name, value in data.items()
+    }
+
+
+def _difference(got: Any, expected: Any, path: str = "") -> str:
+    """The first place where two answers differ, members in another order included; empty if they don't."""
+    if isinstance(got, dict) and isinstance(expected, dict) and [*got] == [*expected]:
+        found = (_difference(got[name], expected[name], f"{path}.{name}") for name in got)
+        return next(filter(None, found), "")
+    if isinstance(got, list) and isinstance(expected, list) and len(got) == len(expected):
+        pairs = enumerate(zip(got, expected, strict=True))
+        found = (_difference(one, other, f"{path}[{place}]") for place, (one, other) in pairs)
+        return next(filter(None, found), "")
+    same = type(got) is type(expected) and got == expected and not isinstance(got, (dict, list))
+    return "" if same else f"{path}: {json.dumps(got)} instead of {json.dumps(expected)}"
+
+
+def _is_aggregate(name: str, query: str) -> bool:
+    return query.partition(f"{name}: ")[2].split("(")[0].split()[0].endswith("_aggregated")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    return float(f"{value:.9g}")
