@@ -28,15 +28,18 @@ _RELATION_MEMBERS = ("collection", "field", "related_collection", "schema", "met
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """A column's default: the text of a literal, or one of the few expressions that may be asked for."""
+    """A column's default: the text of a literal, one of the few expressions that may be asked for, or (of
+    snapshots only) the next number of the sequence called ``text``.
+    """
 
     text: str
     expression: bool = False
+    sequence: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnDraft:
-    """A column to be added."""
+    """A column to be added. ``identity`` and ``owns`` (its default's sequence) come of snapshots only."""
 
     name: str
     type: ColumnType
@@ -45,16 +48,22 @@ class ColumnDraft:
     primary_key: bool = False
     unique: bool = False
     indexed: bool = False
+    identity: bool = False
+    owns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FieldDraft:
-    """A field to be added: a column, a metadata row (``meta`` not None; ``sort`` may be unset), or both."""
+    """A field to be added: a column, a metadata row (``meta`` not None; ``sort`` may be unset), or both.
+
+    An ``exact`` one, of a snapshot, is given no position that it does not have.
+    """
 
     name: str
     type: str | None
     column: ColumnDraft | None
     meta: Mapping[str, Any] | None
+    exact: bool = False
 
     @property
     def empty(self) -> bool:
@@ -64,16 +73,23 @@ class FieldDraft:
 
 @dataclass(frozen=True, slots=True)
 class CollectionDraft:
-    """A collection to be added: a table (``fields`` not None), a metadata row, both, or nothing."""
+    """A collection to be added: a table (``fields`` not None), a metadata row, both, or nothing.
+
+    ``primary_key`` are the columns of a key of several; a single column is flagged itself.
+    """
 
     name: str
     fields: tuple[FieldDraft, ...] | None
     meta: Mapping[str, Any] | None
+    primary_key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RelationDraft:
-    """A relation to be added; ``related`` None means any-to-one, which never has a constraint."""
+    """A relation to be added; ``related`` None means any-to-one, which never has a constraint.
+
+    ``name`` is that of the constraint, None for the conventional one.
+    """
 
     collection: str
     field: str
@@ -82,6 +98,7 @@ class RelationDraft:
     on_delete: ReferenceAction
     meta: Mapping[str, Any]
     constraint: bool = True
+    name: str | None = None
 
     def without_constraint(self) -> RelationDraft:
         """The same relation, enforced by nothing in the database."""

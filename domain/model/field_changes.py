@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.errors import InvalidPayload
 from domain.model.drafts import Default, declared_type, default_of
+from domain.model.exact import Types, exact_default, exact_type
 from domain.model.schema import Collection, Field
 from domain.model.types import ALIAS_SPECIALS, TYPES, ColumnType, default_value
 from domain.model.wire import column as wire_column
@@ -39,10 +40,13 @@ class ColumnChanges:
         return self == ColumnChanges()
 
 
-def column_changes(owner: Collection, entry: Field, body: Mapping[str, Any]) -> ColumnChanges:
+def column_changes(
+    owner: Collection, entry: Field, body: Mapping[str, Any], types: Types | None = None
+) -> ColumnChanges:
     """What a body of ``PATCH /fields/:collection/:field`` changes about the column.
 
-    Nothing does without ``schema``; its members are laid over the column as it is.
+    Nothing does without ``schema``; its members are laid over the column as it is. With ``types`` the body is
+    a snapshot's field, which describes the column whole.
 
     Raises:
         InvalidPayload: alias to column or back, an unknown type, a primary key that would change.
@@ -56,7 +60,9 @@ def column_changes(owner: Collection, entry: Field, body: Mapping[str, Any]) -> 
     _same_nature(entry, kind, schema)
     if schema is None or entry.column is None:
         return ColumnChanges()
-    return _differences(owner, entry, kind, schema)
+    if types is None:
+        return _differences(owner, entry, kind, schema)
+    return _exact_differences(owner, entry, body, types)
 
 
 def _same_nature(entry: Field, kind: str | None, schema: Mapping[str, Any] | None) -> None:
@@ -79,18 +85,47 @@ def _differences(
     ):
         return ColumnChanges()
     declared = _type_change(entry, kind or entry.schema_type, current, schema)
+    default = default_of(kind or entry.schema_type, schema.get("default_value"))
+    return _changes(entry, kind or entry.schema_type, schema, current, declared, default)
+
+
+def _exact_differences(
+    owner: Collection, entry: Field, body: Mapping[str, Any], types: Types
+) -> ColumnChanges:
+    assert entry.column is not None
+    current = wire_column(entry.column, entry, owner)
+    kind, schema = body.get("type") or entry.schema_type, body["schema"]
+    if schema.get("has_auto_increment"):
+        # The default of a numbered key belongs to the database the snapshot was taken of.
+        schema = {**schema, "default_value": current["default_value"]}
+    declared = exact_type(kind, schema, (body.get("meta") or {}).get("special"), types)
+    if declared is None:
+        declared = _type_change(entry, kind, current, schema)
+    elif declared == exact_type(entry.schema_type, current, entry.special, types):
+        declared = None
+    default = exact_default(kind, schema.get("default_value"))
+    return _changes(entry, kind, schema, current, declared, default)
+
+
+def _changes(
+    entry: Field,
+    kind: str,
+    schema: Mapping[str, Any],
+    current: Mapping[str, Any],
+    declared: ColumnType | None,
+    default: Default | None,
+) -> ColumnChanges:
+    changed = "default_value" in schema and schema["default_value"] != current["default_value"]
     changes = ColumnChanges(
         type=declared,
-        keep_default=_kept_default(entry, kind, schema) if declared else None,
-        default_changed="default_value" in schema and schema["default_value"] != current["default_value"],
-        default=default_of(kind or entry.schema_type, schema.get("default_value")),
+        keep_default=_kept_default(entry, kind) if declared and not changed else None,
+        default_changed=changed,
+        default=default if changed else None,
         nullable=_flag(schema, current, "is_nullable"),
         unique=_flag(schema, current, "is_unique"),
         indexed=_flag(schema, current, "is_indexed"),
     )
-    if not changes.default_changed:
-        changes = _without_default(changes)
-    if column.primary_key:
+    if entry.column is not None and entry.column.primary_key:
         _check_key(entry, changes)
     return changes
 
@@ -113,16 +148,11 @@ def _type_change(
     return None if declared == before and entry.schema_type != "unknown" else declared
 
 
-def _kept_default(entry: Field, kind: str | None, schema: Mapping[str, Any]) -> Default | None:
+def _kept_default(entry: Field, kind: str) -> Default | None:
     column = entry.column
-    if (
-        column is None
-        or column.default is None
-        or "default_value" in schema
-        or column.default.startswith("nextval(")
-    ):
+    if column is None or column.default is None or column.default.startswith("nextval("):
         return None
-    return default_of(kind or entry.schema_type, default_value(column.default, entry.schema_type))
+    return exact_default(kind, default_value(column.default, entry.schema_type))
 
 
 def _flag(schema: Mapping[str, Any], current: Mapping[str, Any], name: str) -> bool | None:
@@ -130,12 +160,6 @@ def _flag(schema: Mapping[str, Any], current: Mapping[str, Any], name: str) -> b
     if value is None or bool(value) == current[name]:
         return None
     return bool(value)
-
-
-def _without_default(changes: ColumnChanges) -> ColumnChanges:
-    return ColumnChanges(
-        changes.type, changes.keep_default, False, None, changes.nullable, changes.unique, changes.indexed
-    )
 
 
 def _check_key(entry: Field, changes: ColumnChanges) -> None:

@@ -14,19 +14,23 @@ from domain.model.snapshot import (
     VENDOR,
     VENDORS,
     VERSION,
+    check_type,
     fingerprint,
 )
 
 Object = dict[str, Any]
 PARTS = ("collections", "fields", "systemFields", "relations")
+TYPES = "types"
+"""The part that only what has enums or domains has."""
 KINDS = ("N", "D", "E", "A")
 
-_MEMBERS = ("version", "directus", "vendor", *PARTS)
+_MEMBERS = ("version", "directus", "vendor", *PARTS, TYPES)
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "collections": ("collection",),
     "fields": ("collection", "field"),
     "systemFields": ("collection", "field"),
     "relations": ("collection", "field"),
+    TYPES: ("name",),
 }
 
 
@@ -57,7 +61,15 @@ def check_snapshot(document: Any, *, force: bool) -> Object:
             raise InvalidPayload(f'"{part}" must be an array')
         for entry in entries:
             _check_names(entry, part)
+    found[TYPES] = [check_type(entry) for entry in _list(document, TYPES)]
     return found
+
+
+def _list(document: Mapping[str, Any], part: str) -> list[Any]:
+    entries = document.get(part, [])
+    if not isinstance(entries, list):
+        raise InvalidPayload(f'"{part}" must be an array')
+    return entries
 
 
 def _check_origin(document: Mapping[str, Any]) -> None:
@@ -71,17 +83,29 @@ def _check_origin(document: Mapping[str, Any]) -> None:
 
 def diff_snapshots(current: Mapping[str, Any], target: Mapping[str, Any]) -> Object:
     """What has to change for ``current`` to become ``target``; each entry with the changes of one thing."""
-    return {
+    found = {
         "collections": _collections(current["collections"], target["collections"]),
         "fields": _fields(current, target),
         "systemFields": _part("systemFields", current["systemFields"], target["systemFields"], _system_field),
         "relations": _relations(current, target),
     }
+    types = _types(current.get(TYPES, []), target.get(TYPES, []))
+    return {**found, TYPES: types} if types else found
+
+
+def _types(current: list[Any], target: list[Any]) -> list[Object]:
+    """Types that are new or differ; those that are of no more use stay."""
+    used = {entry["name"] for entry in target}
+    return _part(TYPES, [entry for entry in current if entry["name"] in used], target, _type)
+
+
+def _type(entry: Any) -> Any:
+    return entry
 
 
 def is_empty(diff: Mapping[str, Any]) -> bool:
     """Whether nothing would change."""
-    return not any(diff[part] for part in PARTS)
+    return not any(diff.get(part) for part in (*PARTS, TYPES))
 
 
 def _collections(current: list[Any], target: list[Any]) -> list[Object]:
@@ -150,7 +174,7 @@ def _by_key(part: str, entries: Iterable[Any]) -> dict[tuple[str, ...], Any]:
 
 
 def _collection(entry: Any) -> Any:
-    return _shaped(entry, ("collection", "meta", "schema"), ("name",))
+    return _shaped(entry, ("collection", "meta", "schema"), ("name", "primary_key"))
 
 
 def _field(entry: Any) -> Any:
@@ -210,13 +234,16 @@ def check_diff(body: Any) -> tuple[str, Object]:
     diff = body.get("diff")
     if not isinstance(diff, Mapping):
         raise InvalidPayload('"diff" is required')
-    for part in PARTS:
-        if not isinstance(diff.get(part), list):
+    found = {TYPES: [], **diff}
+    for part in (*PARTS, TYPES):
+        if not isinstance(found.get(part), list):
             raise InvalidPayload(f'"diff.{part}" must be an array')
-        for entry in diff[part]:
+        for entry in found[part]:
             _check_names(entry, part)
             _check_changes(entry.get("diff"), part)
-    return body["hash"], dict(diff)
+            if whole_kind(entry) == "N" and not isinstance(entry["diff"][0]["rhs"], Mapping):
+                raise InvalidPayload(f'"diff.{part}.rhs" must be of type object')
+    return body["hash"], found
 
 
 def _check_changes(changes: Any, part: str) -> None:
@@ -234,12 +261,6 @@ def _check_changes(changes: Any, part: str) -> None:
             raise InvalidPayload(f'"diff.{part}.path" must be an array')
         if change["kind"] == "A":
             _check_changes([change["item"]], part)
-    if (
-        not changes[0].get("path")
-        and changes[0]["kind"] == "N"
-        and not isinstance(changes[0]["rhs"], Mapping)
-    ):
-        raise InvalidPayload(f'"diff.{part}.rhs" must be of type object')
 
 
 def check_applicable(current: Mapping[str, Any], diff: Mapping[str, Any], expected: str) -> None:

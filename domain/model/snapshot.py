@@ -1,14 +1,20 @@
-"""A snapshot: the tracked part of the model as a document to be kept, compared and applied elsewhere."""
+"""A snapshot: the tracked part of the model as a document to be kept, compared and applied elsewhere.
+
+Beyond the reference it tells what else the columns need: the enums and domains they are of (``types``) and
+keys of several columns (``primary_key`` in a collection's ``schema``). Both are left out where there is
+nothing to tell.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from domain.errors import InvalidPayload
 from domain.model import wire
-from domain.model.schema import Collection, CollectionKind, Field, Model, Relation
+from domain.model.schema import Collection, CollectionKind, Column, Field, Model, Relation
 
 Object = dict[str, Any]
 
@@ -18,6 +24,7 @@ SOFTWARE = "11.17.4"
 VENDOR = "postgres"
 VENDORS = frozenset({"mysql", "postgres", "sqlite", "oracle", "mssql", "cockroachdb", "redshift"})
 
+_VIEWS = (CollectionKind.VIEW, CollectionKind.MATERIALIZED_VIEW, CollectionKind.FOREIGN_TABLE)
 COLUMN_MEMBERS = (
     "name",
     "table",
@@ -48,17 +55,20 @@ CONSTRAINT_MEMBERS = (
 
 
 def snapshot(model: Model) -> Object:
-    """The snapshot of a model."""
-    owners = model.collections.values()
-    return {
+    """The snapshot of a model. Views are no part of it: what they show is SQL, which no snapshot holds."""
+    owners = [one for one in sorted(model.collections.values(), key=_name) if one.kind not in _VIEWS]
+    fields = _tracked(owners)
+    document = {
         "version": VERSION,
         "directus": SOFTWARE,
         "vendor": VENDOR,
-        "collections": [_collection(one) for one in sorted(owners, key=_name) if one.meta and not one.system],
-        "fields": _fields(model),
+        "collections": [_collection(one) for one in owners if one.meta and not one.system],
+        "fields": [_field(owner, entry) for owner, entry in fields],
         "systemFields": _system_fields(model),
-        "relations": _relations(model),
+        "relations": _relations(model, owners),
     }
+    types = _types(entry.column for _, entry in fields if entry.column is not None)
+    return {**document, "types": types} if types else document
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:
@@ -71,18 +81,46 @@ def _collection(owner: Collection) -> Object:
     found: Object = {"collection": owner.name, "meta": sorted_members(wire.collection(owner)["meta"])}
     if owner.kind is not CollectionKind.FOLDER:
         found["schema"] = {"name": owner.table or owner.name}
+        if len(owner.primary_key) != 1:
+            found["schema"]["primary_key"] = list(owner.primary_key)
     return found
 
 
-def _fields(model: Model) -> list[Object]:
+def _types(columns: Iterable[Column]) -> list[Object]:
+    enums: dict[str, Object] = {}
+    domains: dict[str, Object] = {}
+    for column in columns:
+        if column.labels:
+            enums[column.base_type] = {"name": column.base_type, "labels": list(column.labels)}
+        if column.category == "d":
+            domains[column.data_type] = {"name": column.data_type, "base": column.base_type}
+    return [kinds[name] for kinds in (enums, domains) for name in sorted(kinds)]
+
+
+def check_type(entry: Any) -> Object:
+    """An enum (``name``, ``labels``) or a domain (``name``, ``base``).
+
+    Raises:
+        InvalidPayload: for anything else.
+    """
+    if isinstance(entry, Mapping) and isinstance(entry.get("name"), str) and entry["name"]:
+        labels, base = entry.get("labels"), entry.get("base")
+        if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+            return {"name": entry["name"], "labels": labels}
+        if isinstance(base, str):
+            return {"name": entry["name"], "base": base}
+    raise InvalidPayload('"types" entries need "name", and "labels" or "base"')
+
+
+def _tracked(owners: Iterable[Collection]) -> list[tuple[Collection, Field]]:
     tracked = [
         (owner, entry)
-        for owner in model.collections.values()
+        for owner in owners
         for entry in owner.fields.values()
         if entry.meta is not None and not entry.system
     ]
     tracked.sort(key=lambda pair: (pair[0].name, (pair[1].meta or {}).get("id") or 0))
-    return [_field(owner, entry) for owner, entry in tracked]
+    return tracked
 
 
 def _field(owner: Collection, entry: Field) -> Object:
@@ -109,8 +147,13 @@ def _system_fields(model: Model) -> list[Object]:
     ]
 
 
-def _relations(model: Model) -> list[Object]:
-    chosen = [one for one in model.relations if one.meta is not None and not one.meta.system]
+def _relations(model: Model, owners: Iterable[Collection]) -> list[Object]:
+    names = {one.name for one in owners}
+    chosen = [
+        one
+        for one in model.relations
+        if one.meta is not None and not one.meta.system and one.collection in names
+    ]
     chosen.sort(key=lambda one: (one.collection, (one.meta.id if one.meta else None) or 0))
     return [_relation(one) for one in chosen]
 

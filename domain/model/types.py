@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection as Names
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 
 ALIAS_SPECIALS = frozenset({"alias", "o2m", "m2m", "m2a", "o2a", "files", "translations"})
 """Specials that make a metadata row without a column a field; also the types a request may name them by."""
@@ -62,9 +62,9 @@ _SPATIAL: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """What a new column is declared as: a type's name and the numbers in its brackets."""
+    """What a new column is declared as: a type's name, ours or the catalog's, and what is in its brackets."""
 
-    name: LiteralString
+    name: str
     arguments: tuple[int | str, ...] = ()
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from domain.errors import InvalidPayload
 from domain.model.differences import applied
-from domain.model.drafts import CollectionDraft, RelationDraft, collection_draft, field_draft, relation_draft
+from domain.model.drafts import CollectionDraft, RelationDraft, relation_draft
+from domain.model.exact import Types, exact_collection, exact_field
+from domain.model.naming import MAX_IDENTIFIER
+from domain.model.schema import Relation
 from domain.model.schema_diff import whole_kind
-from projections.schema import collections, fields, relations
+from projections.schema import collections, ddl, fields, relations
+from projections.schema.exact import known_types, make_types
 from projections.schema.work import Work
 
 Entry = Mapping[str, Any]
@@ -24,19 +29,35 @@ async def apply_diff(work: Work, current: Mapping[str, Any], diff: Mapping[str, 
     Raises:
         InvalidPayload: for what can't be applied.
     """
-    made = await _create_collections(work, diff)
+    await make_types(work, diff["types"])
+    targets = _targets(current, diff)
+    types = await known_types(work, targets)
+    made = await _create_collections(work, diff, types)
     await work.reload()
     await _delete_collections(work, diff)
     for entry in diff["collections"]:
         if whole_kind(entry) is None:
-            after = _edited(_find(current["collections"], entry), entry)
+            before = _find(current["collections"], entry)
+            after = _edited(before, entry)
+            if before.get("schema") != after.get("schema"):
+                raise InvalidPayload(f'The table and the key of "{entry["collection"]}" can\'t be changed')
             await collections.update_collection(work, entry["collection"], after["meta"])
-    await _change_fields(work, current, diff, made)
+    await _change_fields(work, current, diff, made, types)
     await work.reload()
     await _change_relations(work, current, diff)
 
 
-async def _create_collections(work: Work, diff: Mapping[str, Any]) -> set[str]:
+def _targets(current: Mapping[str, Any], diff: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The fields that are made or changed, as they are to be, and those changed as they are."""
+    found = [_new(entry) for entry in diff["fields"] if whole_kind(entry) == "N"]
+    for entry in diff["fields"]:
+        if whole_kind(entry) is None:
+            before = _find(current["fields"], entry)
+            found += [before, _edited(before, entry)]
+    return found
+
+
+async def _create_collections(work: Work, diff: Mapping[str, Any], types: Types) -> set[str]:
     """New collections, those they are grouped under first; gives their names."""
     waiting = {entry["collection"]: entry for entry in diff["collections"] if whole_kind(entry) == "N"}
     made: set[str] = set()
@@ -44,7 +65,8 @@ async def _create_collections(work: Work, diff: Mapping[str, Any]) -> set[str]:
         ready = [name for name, entry in waiting.items() if _group(entry) not in waiting] or list(waiting)
         for name in ready:
             own = [one for one in diff["fields"] if one["collection"] == name and whole_kind(one) == "N"]
-            await collections.create_collection(work, _draft(waiting.pop(name), own), made)
+            draft = _draft(waiting.pop(name), own, types)
+            await collections.create_collection(work, draft, made)
     return made
 
 
@@ -53,19 +75,12 @@ def _group(entry: Entry) -> Any:
     return None if group == entry["collection"] else group
 
 
-def _draft(entry: Entry, own: list[Entry]) -> CollectionDraft:
-    target = _new(entry)
-    return collection_draft(
-        {
-            "collection": entry["collection"],
-            "meta": target.get("meta"),
-            "schema": target.get("schema"),
-            "fields": [_uuid_key(_field_body(_new(one))) for one in own],
-        }
-    )
+def _draft(entry: Entry, own: list[Entry], types: Types) -> CollectionDraft:
+    target = {**_new(entry), "collection": entry["collection"]}
+    return exact_collection(target, [_uuid_key(_new(one)) for one in own], types)
 
 
-def _uuid_key(body: dict[str, Any]) -> dict[str, Any]:
+def _uuid_key(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Other databases keep UUIDs in texts of 36 characters."""
     schema = body.get("schema")
     if isinstance(schema, Mapping) and schema.get("max_length") == _UUID_LENGTH:
@@ -92,7 +107,7 @@ async def _delete_collections(work: Work, diff: Mapping[str, Any]) -> None:
 
 
 async def _change_fields(
-    work: Work, current: Mapping[str, Any], diff: Mapping[str, Any], made: set[str]
+    work: Work, current: Mapping[str, Any], diff: Mapping[str, Any], made: set[str], types: Types
 ) -> None:
     waiting = [
         entry for entry in diff["fields"] if not (entry["collection"] in made and whole_kind(entry) == "N")
@@ -108,10 +123,12 @@ async def _change_fields(
             continue
         await work.reload()
         if kind == "N":
-            await fields.create_field(work, entry["collection"], field_draft(_field_body(_new(entry))))
+            draft = exact_field(_new(entry), types, entry["collection"])
+            await fields.create_field(work, entry["collection"], draft)
         else:
             after = _edited(_find(current["fields"], entry), entry)
-            await fields.update_field(work, entry["collection"], entry["field"], _field_body(after))
+            body = {name: after[name] for name in ("field", "type", "meta", "schema") if name in after}
+            await fields.update_field(work, entry["collection"], entry["field"], body, types)
     for entry in diff["systemFields"]:
         await work.reload()
         await fields.update_field(work, entry["collection"], entry["field"], {"schema": _indexed(entry)})
@@ -138,14 +155,30 @@ async def _change_relations(work: Work, current: Mapping[str, Any], diff: Mappin
             await relations.create_relation(work, _relation_draft(_new(entry)))
         elif there is not None:
             after = _edited(_find(current["relations"], entry), entry)
-            if after.get("related_collection") != there.related:
+            schema = after.get("schema")
+            loses_constraint = there.constraint is not None and schema is None
+            if after.get("related_collection") != there.related or loses_constraint:
                 await relations.delete_relation(work, *place)
                 await work.reload()
                 await relations.create_relation(work, _relation_draft(after))
             else:
-                body = {"schema": after.get("schema"), "meta": after.get("meta")}
-                await relations.update_relation(work, *place, body)
+                await _rename_constraint(work, there, schema)
+                await relations.update_relation(work, *place, {"schema": schema, "meta": after.get("meta")})
         await work.reload()
+
+
+async def _rename_constraint(work: Work, relation: Relation, schema: Any) -> None:
+    name = _constraint_name(schema)
+    if name is None or relation.constraint is None or relation.constraint.constraint == name:
+        return
+    owner = work.model.collections[relation.collection]
+    await work.run(ddl.rename_constraint(owner.schema, owner.table, relation.constraint.constraint, name))
+    await work.reload()
+
+
+def _constraint_name(schema: Any) -> str | None:
+    name = schema.get("constraint_name") if isinstance(schema, Mapping) else None
+    return name if isinstance(name, str) and 0 < len(name.encode()) <= MAX_IDENTIFIER else None
 
 
 def _relation_draft(target: Mapping[str, Any]) -> RelationDraft:
@@ -159,17 +192,7 @@ def _relation_draft(target: Mapping[str, Any]) -> RelationDraft:
             "meta": target.get("meta"),
         }
     )
-    return draft if schema else draft.without_constraint()
-
-
-def _field_body(target: Mapping[str, Any]) -> dict[str, Any]:
-    body = {name: target[name] for name in ("field", "type", "meta") if name in target}
-    schema = target.get("schema")
-    if schema is not None:
-        # The default of a numbered key belongs to the database the snapshot was taken of.
-        left_out = ("default_value",) if schema.get("has_auto_increment") else ()
-        body["schema"] = {name: value for name, value in schema.items() if name not in left_out}
-    return body
+    return replace(draft, name=_constraint_name(schema)) if schema else draft.without_constraint()
 
 
 def _new(entry: Entry) -> Mapping[str, Any]:

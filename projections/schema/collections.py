@@ -33,16 +33,16 @@ async def create_collection(work: Work, draft: CollectionDraft, taken: set[str])
     taken.add(draft.name)
     work.about = (draft.name, None)
     if draft.fields is not None:
-        await _create_table(work, draft.name, draft.fields)
+        await _create_table(work, draft.name, draft.fields, draft.primary_key)
     if draft.meta is not None:
         values = {**draft.meta, "collection": draft.name}
         await work.insert(COLLECTIONS, values)
     await work.record(CollectionCreated, draft.name, new=await definition(work, draft.name))
 
 
-async def _create_table(work: Work, name: str, fields: Sequence[FieldDraft]) -> None:
+async def _create_table(work: Work, name: str, fields: Sequence[FieldDraft], key: Sequence[str]) -> None:
     columns = [field.column for field in fields if field.column is not None]
-    await work.run(*ddl.create_table(work.home, name, columns, indexes=not work.concurrently))
+    await work.run(*ddl.create_table(work.home, name, columns, key, indexes=not work.concurrently))
     if work.concurrently:
         for column in columns:
             work.index_later(work.home, name, column)

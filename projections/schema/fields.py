@@ -8,6 +8,7 @@ from typing import Any
 from domain.errors import Forbidden, InvalidPayload
 from domain.events import FieldCreated, FieldDeleted, FieldUpdated
 from domain.model.drafts import FieldDraft
+from domain.model.exact import Types, sequence_of
 from domain.model.field_changes import ColumnChanges, check_system_change, column_changes
 from domain.model.metadata_rows import FIELD_META, row_values
 from domain.model.naming import constraint_name
@@ -40,7 +41,7 @@ async def create_field(work: Work, collection: str, draft: FieldDraft) -> None:
             work.index_later(owner.schema, owner.table, draft.column)
     if draft.meta is not None:
         meta = dict(draft.meta)
-        if meta.get("sort") is None:
+        if meta.get("sort") is None and not draft.exact:
             meta = {"sort": _next_position(owner, meta.get("group")), **_without(meta, "sort")}
         await insert_field_row(work, collection, draft.name, meta)
     new = await definition(work, owner, draft.name)
@@ -49,8 +50,10 @@ async def create_field(work: Work, collection: str, draft: FieldDraft) -> None:
     await work.record(FieldCreated, collection, field=draft.name, new=new, filled=filled)
 
 
-async def update_field(work: Work, collection: str, name: str, body: Any) -> None:
+async def update_field(work: Work, collection: str, name: str, body: Any, types: Types | None = None) -> None:
     """Change column and metadata of a field. Whatever ``schema`` does not name stays as it is.
+
+    With ``types`` (those of its columns) the body is a snapshot's field.
 
     Raises:
         Forbidden: for an unknown collection or field.
@@ -65,7 +68,7 @@ async def update_field(work: Work, collection: str, name: str, body: Any) -> Non
     work.about = (collection, name)
     if entry.system:
         check_system_change(body)
-    changes = column_changes(owner, entry, body)
+    changes = column_changes(owner, entry, body, types)
     old = await definition(work, owner, name)
     await _alter(work, owner, entry, changes)
     meta = body.get("meta")
@@ -99,6 +102,8 @@ async def _alter(work: Work, owner: Collection, entry: Field, changes: ColumnCha
             await work.run(ddl.set_default(*place, name, changes.keep_default))
         await tell_changes(work, owner, name)
     if changes.default_changed:
+        if sequence := sequence_of(changes.default):
+            await work.run(ddl.create_sequence(owner.schema, sequence, exists=True))
         await work.run(ddl.set_default(*place, name, changes.default))
     if changes.nullable is not None:
         await work.run(ddl.set_nullable(*place, name, nullable=changes.nullable))

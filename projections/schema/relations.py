@@ -33,7 +33,8 @@ async def create_relation(work: Work, draft: RelationDraft) -> None:
     work.about = (draft.collection, draft.field)
     if draft.related is not None and draft.constraint:
         target = work.model.collections[draft.related]
-        await work.run(_foreign_key(owner, draft.field, target, (draft.on_update, draft.on_delete)))
+        actions = (draft.on_update, draft.on_delete)
+        await work.run(_foreign_key(owner, draft.field, target, actions, draft.name))
     values = {
         **draft.meta,
         "many_collection": draft.collection,

@@ -1,6 +1,7 @@
 """Names, drafts, differences and renamings: decisions without a database."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -256,6 +257,20 @@ T = Field("a", "t", "string", TEXT)
 )
 def test_changes_of_a_column(body: dict[str, Any], expected: ColumnChanges) -> None:
     assert column_changes(OWNER, T, body) == expected
+
+
+def test_a_default_survives_another_type() -> None:
+    column = replace(TEXT, default="'7'::character varying")
+    body = {"type": "integer", "schema": {"default_value": "7"}}
+    found = column_changes(OWNER, replace(T, column=column), body)
+    assert found == ColumnChanges(type=ColumnType("integer"), keep_default=Default("7"))
+
+
+def test_elements_of_arrays_may_be_anything_in_a_diff() -> None:
+    element = {"kind": "A", "path": ["meta", "special"], "index": 1, "item": {"kind": "N", "rhs": "x"}}
+    fields = [{"collection": "a", "field": "b", "diff": [element]}]
+    parts: dict[str, Any] = {"collections": [], "fields": fields, "systemFields": [], "relations": []}
+    assert check_diff({"hash": "h", "diff": parts})[1]["fields"] == fields
 
 
 def _model() -> Model:
