@@ -9,14 +9,18 @@ that can't be reached is a `ServiceUnavailable`; every other error of the driver
 from __future__ import annotations
 
 import select
+import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 import orjson
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -42,14 +46,23 @@ WAIT_SECONDS = 5.0
 # The pool doubles its pause between attempts and starts afresh after this long, so it is also the
 # longest time that a server is back without us noticing.
 RECONNECT_SECONDS = 4.0
+# A connection out of the pool's sight for longer than this is shown to it, which may end or replace it.
+KEPT_SECONDS = 60.0
 
 
 class Database:
-    """A pool of connections to one database. Made by `open`, ended by `close`."""
+    """A pool of connections to one database. Made by `open`, ended by `close`.
+
+    Connections that nobody waits for are kept here, at hand, since the way through the pool's lock takes more
+    of a short request than anything else that is done with a connection.
+    """
 
     def __init__(self, pool: AsyncConnectionPool[Connection], conninfo: str) -> None:
         self._pool = pool
         self.conninfo = conninfo
+        self._kept: deque[_Kept] = deque()
+        self._waiting = 0
+        self._open = True
 
     @classmethod
     async def open(cls, url: str, *, minimum: int = 1, maximum: int = 16, application: str = "acta") -> Self:
@@ -74,6 +87,9 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections; those in use when they come back."""
+        self._open = False
+        while self._kept:
+            await self._pool.putconn(self._kept.pop().connection)
         await self._pool.close()
 
     async def __aenter__(self) -> Self:
@@ -87,18 +103,15 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection in autocommit mode. Raises ServiceUnavailable when the server is lost."""
+        kept = await self._take()
         try:
-            connection = await self._live_connection()
-        except PoolTimeout as error:
-            raise ServiceUnavailable("database", "no connection in time") from error
-        try:
-            yield connection
+            yield kept.connection
         except psycopg.Error as error:
             if is_lost(error):
                 raise ServiceUnavailable("database", "the connection was lost") from error
             raise
         finally:
-            await self._pool.putconn(connection)
+            await self._give(kept)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -112,15 +125,48 @@ class Database:
 
     def statistics(self) -> dict[str, int]:
         """The pool's counters, for metrics and health."""
-        return self._pool.get_stats()
+        found = self._pool.get_stats()
+        return {**found, "pool_available": found["pool_available"] + len(self._kept)}
 
-    async def _live_connection(self) -> Connection:
-        # A connection that died in the pool (server restarted) costs no request: the pool replaces it.
+    async def _take(self) -> _Kept:
+        # A connection that died meanwhile (server restarted) costs no request: the pool replaces it.
+        while self._kept:
+            kept = self._kept.pop()
+            if not _died(kept.connection):
+                return kept
+            await self._pool.putconn(kept.connection)
         while True:
-            connection = await self._pool.getconn()
+            connection = await self._wait()
             if not _died(connection):
-                return connection
+                return _Kept(connection, time.monotonic())
             await self._pool.putconn(connection)
+
+    async def _wait(self) -> Connection:
+        self._waiting += 1
+        try:
+            return await self._pool.getconn()
+        except PoolTimeout as error:
+            raise ServiceUnavailable("database", "no connection in time") from error
+        finally:
+            self._waiting -= 1
+
+    async def _give(self, kept: _Kept) -> None:
+        idle = kept.connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if self._waiting or not idle or not self._open:
+            await self._pool.putconn(kept.connection)
+            return
+        self._kept.append(kept)
+        # The last in is the first out, so those that are not needed gather at the other end.
+        if self._kept[0].since < time.monotonic() - KEPT_SECONDS:
+            await self._pool.putconn(self._kept.popleft().connection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A connection, and since when the pool has not seen it."""
+
+    connection: Connection
+    since: float
 
 
 def session_conninfo(url: str, application: str) -> str:

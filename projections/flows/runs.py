@@ -36,6 +36,11 @@ class Kept:
     state: dict[str, Any] | None
 
 
+async def is_awaiting(connection: Connection) -> bool:
+    """Whether any active flow listens to events."""
+    return bool(listening((await load_flows(connection)).values(), "action"))
+
+
 async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
     """Begin the runs of all flows that listen to these events; how many."""
     flows = listening((await load_flows(connection)).values(), "action")

@@ -1,6 +1,8 @@
 """The door to PostgreSQL: settings, transactions, and a server that goes away."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -66,6 +68,42 @@ async def test_a_dead_connection_in_the_pool_costs_no_request(database: Database
         other.execute("select pg_terminate_backend(pid, 5000) from unnest(%s::int[]) pid", [ids])
     for _ in range(4):
         assert await scalar(database, "select 1") == 1
+
+
+async def test_more_callers_than_connections_take_turns(database: Database) -> None:
+    used: set[int] = set()
+
+    async def work(number: int) -> None:
+        for _ in range(20):
+            async with database.connection() as connection:
+                used.add(connection.info.backend_pid)
+                await connection.execute("select pg_sleep(0.001)")
+            if number % 3 == 0:
+                await asyncio.sleep(0)
+
+    async def give_up() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.002), database.connection() as connection:
+                await connection.execute("select pg_sleep(1)")
+
+    await asyncio.gather(*map(work, range(12)), *(give_up() for _ in range(6)))
+    assert await scalar(database, "select 1") == 1
+    assert len(used) >= 3
+    assert database.statistics()["pool_available"] == database.statistics()["pool_size"] <= 3
+
+
+async def test_kept_connections_are_shown_to_the_pool(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scalar(database, "select 1")
+    asked = database.statistics()["requests_num"]
+    for _ in range(5):
+        await scalar(database, "select 1")
+    assert database.statistics()["requests_num"] == asked
+    monkeypatch.setattr("projections.database.KEPT_SECONDS", 0.0)
+    for _ in range(5):
+        await scalar(database, "select 1")
+    assert database.statistics()["requests_num"] == asked + 4
 
 
 async def test_a_connection_lost_in_use_is_unavailability(database: Database, database_url: str) -> None:
