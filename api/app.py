@@ -14,6 +14,7 @@ from api import flows, keys
 from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
 from api.auth.wiring import wire
+from api.background import Places
 from api.files import assets, importing, presigned, tus, zips
 from api.files import contents as file_contents
 from api.files import routes as files
@@ -38,6 +39,7 @@ from api.rest import (
     content_versions,
     explain,
     fields,
+    file_exports,
     history,
     imports,
     items,
@@ -106,6 +108,7 @@ ROOMS = (
     utils,
     history,
     imports,
+    file_exports,
     graphql,
     metrics,
     specs,
@@ -236,5 +239,6 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.SCHEMA] = SchemaService(database, models, schemas=settings.database.schemas)
     app[keys.UNDO] = Undo(database, models, reader, app[keys.SCHEMA])
     app[keys.SORTER] = Sorter(database, writer)
+    app[keys.EXPORTS] = Places(settings.files.exports)
     app[keys.IMPORTER] = Importer(database, writer, settings.imports)
     wire(app, rights)

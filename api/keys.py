@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from api.auth.shares import ShareLogin
     from api.auth.sso.providers import Providers
     from api.auth.tokens import Signer
+    from api.background import Places
     from api.graphql.run import Engine
     from api.items import Items
     from api.rest.metrics import Metrics
@@ -76,6 +77,7 @@ PAST: web.AppKey[PastReader] = web.AppKey("past")
 UNDO: web.AppKey[Undo] = web.AppKey("undo")
 SORTER: web.AppKey[Sorter] = web.AppKey("sorter")
 IMPORTER: web.AppKey[Importer] = web.AppKey("importer")
+EXPORTS: web.AppKey[Places] = web.AppKey("places of exports")
 SOCKET_PATHS: web.AppKey[frozenset[str]] = web.AppKey("socket paths")
 IDEMPOTENCY: web.AppKey[IdempotencyKeys] = web.AppKey("idempotency")
 CONTEXTS: web.AppKey[Contexts] = web.AppKey("contexts")

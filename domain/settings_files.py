@@ -17,7 +17,7 @@ METADATA_DEFAULT = (
 
 
 class FilesSettings(Group):
-    """Uploads and imports; durations in seconds, sizes in bytes, None is no limit."""
+    """Uploads, imports and exports; durations in seconds, sizes in bytes, None is no limit."""
 
     max_upload_size: Size | None = Field(None, alias="FILES_MAX_UPLOAD_SIZE")
     max_upload_concurrency: Limit = Field(None, alias="FILES_MAX_UPLOAD_CONCURRENCY")
@@ -30,6 +30,7 @@ class FilesSettings(Group):
     tus_chunk_size: Size = Field(10 * UNITS["mb"], alias="TUS_CHUNK_SIZE")
     tus_expiration: Duration = Field(600, alias="TUS_UPLOAD_EXPIRATION")
     import_deny: Names = Field(("0.0.0.0", "169.254.169.254"), alias="IMPORT_IP_DENY_LIST")
+    exports: int = Field(4, alias="EXPORT_MAX_CONCURRENCY", ge=1)
 
 
 class AssetsSettings(Group):

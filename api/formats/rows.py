@@ -66,7 +66,9 @@ def rows_of_csv(file: IO[bytes]) -> Iterator[Row]:
     except csv.Error as error:
         raise InvalidPayload(f"The file is no valid CSV: {error}") from None
     finally:
-        text.detach()
+        # An import that was given up has closed it by now.
+        if not file.closed:
+            text.detach()
 
 
 def value_of(cell: str) -> Any:

@@ -39,10 +39,17 @@ def wanted_format(raw: str | Mapping[str, Any]) -> Format | None:
 
 def answer_export(envelope: bytes, collection: str, form: Format, model: Model | None = None) -> web.Response:
     """The items of an answer as an attachment; ``envelope`` is the answer without export."""
+    return web.Response(
+        body=file_text(envelope, collection, form, model), headers=attachment(collection, form)
+    )
+
+
+def file_text(envelope: bytes, collection: str, form: Format, model: Model | None) -> bytes:
+    """The items of an answer as a file."""
     value = orjson.loads(envelope)["data"]
     if model is not None and isinstance(value, list):
         value = [arranged(row, model, collection) for row in value]
-    return web.Response(body=form.text(value).encode(), headers=attachment(collection, form))
+    return form.text(value).encode()
 
 
 def attachment(collection: str, form: Format) -> CIMultiDict[str]:

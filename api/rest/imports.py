@@ -14,7 +14,8 @@ from api.background import in_background
 from api.commands import command_of
 from api.files.multipart import BROKEN_FORM
 from api.formats.rows import READERS
-from api.keys import AUTHENTICATOR, CONTEXT, IMPORTER, SETTINGS, WRITER
+from api.keys import AUTHENTICATOR, CONTEXT, IMPORTER, SETTINGS
+from api.notifications import tell
 from api.responses import empty
 from domain.access.command import Command
 from domain.errors import (
@@ -97,13 +98,9 @@ async def _carry_out_and_tell(request: web.Request, command: Command, rows: Rows
         try:
             await _carry_out(request, command, rows)
         except (ActaError, ErrorGroup) as error:
-            subject, message = "Your import has failed", str(error)
+            await tell(request.app, command, "Your import has failed", str(error))
+        except Exception:
+            await tell(request.app, command, "Your import has failed", "")
+            raise
         else:
-            subject, message = "Your import has been successful", ""
-    user = command.caller.user
-    if user is None:
-        return
-    notification = {"recipient": str(user), "sender": str(user), "subject": subject, "message": message}
-    await request.app[WRITER].create(
-        command.unlimited(), request[CONTEXT].model, "directus_notifications", [notification]
-    )
+            await tell(request.app, command, "Your import has been successful", "")

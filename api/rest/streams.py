@@ -6,22 +6,27 @@ the last one is seen. Rows of plain values need no such thing: PostgreSQL writes
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import IO, Any
 
 import orjson
 from aiohttp import web
 
 from api.formats import BOM, FORMATS, Format, csv, json, xml, yaml
-from api.keys import CONTEXT, READER, Context
+from api.keys import CONTEXT, READER, SETTINGS, Context
 from api.rest.exports import arranged, attachment
 from projections.reading.past import names_past
+from projections.reading.reader import Reader
 
 Raw = str | Mapping[str, Any]
+Rows = AsyncGenerator[list[Any]]
+Parts = AsyncGenerator[bytes]
 SMALL = 1000
 """Up to this many rows an export is written in one piece."""
-_LINES = 1000
+_READ = 1 << 18
 
 
 def is_large(request: web.Request, context: Context, collection: str, raw: Raw) -> bool:
@@ -36,37 +41,77 @@ def is_large(request: web.Request, context: Context, collection: str, raw: Raw) 
 
 
 async def stream_export(request: web.Request, collection: str, raw: Raw, form: Format) -> web.StreamResponse:
-    """A list as a file that is sent while it is read; a query is refused before the first byte."""
-    context, reader = request[CONTEXT], request.app[READER]
+    """A list as a file that is sent while it is read; a query is refused before the first byte.
+
+    A client that takes longer for a piece than a statement may run is cut off: it holds a connection to the
+    database.
+    """
+    seconds = request.app[SETTINGS].database.statement_timeout / 1000
+    async with aclosing(file_parts(request.app[READER], request[CONTEXT], collection, raw, form)) as parts:
+        first = await anext(parts, b"")
+        response = web.StreamResponse(headers=attachment(collection, form))
+        await response.prepare(request)
+        try:
+            await _send(response, first, seconds)
+            async for part in parts:
+                await _send(response, part, seconds)
+        except BaseException:
+            # What was sent so far must not pass for the whole file.
+            if request.transport is not None:
+                request.transport.abort()
+            raise
+        await response.write_eof()
+    return response
+
+
+async def _send(response: web.StreamResponse, part: bytes, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds or None):
+            await response.write(part)
+    except TimeoutError:
+        raise ConnectionResetError("the client does not take what it asked for") from None
+
+
+async def file_parts(reader: Reader, context: Context, collection: str, raw: Raw, form: Format) -> Parts:
+    """The pieces of a list as a file, in bounded memory; whoever stops early has to close it.
+
+    Raises:
+        ActaError: what the query is refused with, before the first piece.
+    """
     name = next(name for name, known in FORMATS.items() if known is form)
     scope = (context.model, context.rights, context.caller, collection, raw)
     plain = reader.csv(*scope) if name.startswith("csv") else None
     if plain is not None:
-        parts = _plain_csv(*plain)
-    else:
-        rows = _rows(reader.stream(*scope), lambda row: arranged(row, context.model, collection))
-        parts = _FORMS[name.removesuffix("_utf8")](rows)
-    first = await anext(parts, b"")
-    if name == "csv_utf8":
-        first = BOM.encode() + first
-    response = web.StreamResponse(headers=attachment(collection, form))
-    await response.prepare(request)
-    await response.write(first)
+        columns, lines = plain
+        async with aclosing(lines):
+            async for part in _marked(name, _plain_csv(columns, lines)):
+                yield part
+        return
+    async with aclosing(reader.stream(*scope)) as batches:
+        rows = _rows(batches, lambda row: arranged(row, context.model, collection))
+        async for part in _marked(name, _FORMS[name.removesuffix("_utf8")](rows)):
+            yield part
+
+
+async def _marked(name: str, parts: Parts) -> Parts:
+    mark = BOM.encode() if name == "csv_utf8" else b""
     async for part in parts:
-        await response.write(part)
-    await response.write_eof()
-    return response
+        yield mark + part
+        mark = b""
+    if mark:
+        yield mark
 
 
-Rows = AsyncIterator[list[Any]]
+async def _rows(batches: AsyncGenerator[list[bytes]], arrange: Callable[[Any], Any]) -> Rows:
+    def parsed(batch: Sequence[bytes]) -> list[Any]:
+        return [arrange(row) for row in orjson.loads(b"[" + b",".join(batch) + b"]")]
 
-
-async def _rows(batches: AsyncIterator[list[bytes]], arrange: Callable[[Any], Any]) -> Rows:
     async for batch in batches:
-        yield [arrange(row) for row in orjson.loads(b"[" + b",".join(batch) + b"]")]
+        # In a thread, as all work on batches is: others are answered meanwhile.
+        yield await asyncio.to_thread(parsed, batch)
 
 
-async def _plain_csv(columns: Any, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _plain_csv(columns: Sequence[str], lines: Parts) -> Parts:
     """Header and lines; without rows there is nothing at all, and no line feed ends the file."""
     last = b""
     async for block in lines:
@@ -78,54 +123,68 @@ async def _plain_csv(columns: Any, lines: AsyncIterator[bytes]) -> AsyncIterator
     yield last.removesuffix(b"\n")
 
 
-async def _csv(rows: Rows) -> AsyncIterator[bytes]:
-    columns: dict[str, None] = {}
-    with tempfile.TemporaryFile() as kept:
+async def _csv(rows: Rows) -> Parts:
+    with tempfile.TemporaryFile() as file:
+        table = _Table(file)
         async for batch in rows:
-            for row in batch:
-                flat = csv.flat(row)
-                columns.update(dict.fromkeys(flat))
-                kept.write(orjson.dumps(flat) + b"\n")
-        if columns:
-            yield ",".join(csv.quoted(name) for name in columns).encode()
-        kept.seek(0)
-        while lines := kept.readlines(_LINES * 200):
-            texts = (
-                ",".join(csv.cell(row.get(name)) for name in columns) for row in map(orjson.loads, lines)
-            )
-            if columns:
-                yield b"".join(b"\n" + text.encode() for text in texts)
+            await asyncio.to_thread(table.keep, batch)
+        if not table.columns:
+            return
+        yield ",".join(csv.quoted(name) for name in table.columns).encode()
+        file.seek(0)
+        while lines := await asyncio.to_thread(table.lines):
+            yield lines
 
 
-async def _json(rows: Rows) -> AsyncIterator[bytes]:
+class _Table:
+    """Rows of a CSV file, kept in a file until all columns are known."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.columns: dict[str, None] = {}
+
+    def keep(self, batch: Sequence[Any]) -> None:
+        for row in batch:
+            flat = csv.flat(row)
+            self.columns.update(dict.fromkeys(flat))
+            self._file.write(orjson.dumps(flat) + b"\n")
+
+    def lines(self) -> bytes:
+        """Some more lines, each with a line feed before it; nothing at the end."""
+        rows = map(orjson.loads, self._file.readlines(_READ))
+        texts = (",".join(csv.cell(row.get(name)) for name in self.columns) for row in rows)
+        return b"".join(b"\n" + text.encode() for text in texts)
+
+
+async def _json(rows: Rows) -> Parts:
     opened = False
     async for batch in rows:
         # Without the brackets of the batch: "[\n" before and "\n]" after.
-        text = json.dump(batch)[2:-2]
+        text = (await asyncio.to_thread(json.dump, batch))[2:-2]
         yield ((",\n" if opened else "[\n") + text).encode()
         opened = True
     yield b"\n]" if opened else b"[]"
 
 
-async def _xml(rows: Rows) -> AsyncIterator[bytes]:
+async def _xml(rows: Rows) -> Parts:
     opened = False
     async for batch in rows:
-        head, _, rest = xml.dump(batch).partition("<data>\n")
+        head, _, rest = (await asyncio.to_thread(xml.dump, batch)).partition("<data>\n")
         yield ((rest if opened else f"{head}<data>\n{rest}").removesuffix("</data>")).encode()
         opened = True
     yield b"</data>" if opened else xml.dump([]).encode()
 
 
-async def _yaml(rows: Rows) -> AsyncIterator[bytes]:
+async def _yaml(rows: Rows) -> Parts:
     opened = False
     async for batch in rows:
-        yield yaml.dump(batch).encode()
+        yield (await asyncio.to_thread(yaml.dump, batch)).encode()
         opened = True
     if not opened:
         yield yaml.dump([]).encode()
 
 
-_FORMS: Mapping[str, Callable[[Rows], AsyncIterator[bytes]]] = {
+_FORMS: Mapping[str, Callable[[Rows], Parts]] = {
     "csv": _csv,
     "json": _json,
     "xml": _xml,

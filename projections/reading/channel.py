@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from weakref import WeakKeyDictionary
 
@@ -74,7 +74,7 @@ async def fetch_rows(
     return [[value(row, column) for column in columns] for row in range(result.ntuples)]
 
 
-async def copy_out(connection: Connection, command: bytes, seconds: float) -> AsyncIterator[bytes]:
+async def copy_out(connection: Connection, command: bytes, seconds: float) -> AsyncGenerator[bytes]:
     """The rows of a ``COPY ... TO STDOUT``, as they are sent, in blocks.
 
     libpq gives them row by row; waiting for each of a million by itself would cost ten times what they are
@@ -105,7 +105,10 @@ async def copy_out(connection: Connection, command: bytes, seconds: float) -> As
         while (result := pgconn.get_result()) is not None:
             _good(result, ExecStatus.COMMAND_OK)
     finally:
-        if not finished:
+        if finished:
+            while pgconn.get_result() is not None:
+                pass
+        else:
             with suppress(driver.Error):
                 await connection.cancel_safe(timeout=DRAIN_SECONDS)
             await connection.close()

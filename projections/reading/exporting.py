@@ -6,7 +6,8 @@ Both read through one statement in one transaction. `stream` declares a cursor a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 from psycopg import sql
@@ -22,7 +23,10 @@ from projections.reading.expressions import Expressions
 from projections.reading.formats import in_form
 from projections.reading.statement import Statement, bound
 
-BATCH = 2000
+BATCHES = (20, 200, 2000)
+"""Rows that are fetched at once: fewer as they are larger."""
+SMALL, LARGE = 1 << 18, 1 << 22
+"""Bytes of a batch below which the next may be longer, and above which it has to be shorter."""
 _CURSOR = b"acta_export"
 # What COPY writes without quotes, as JSON would; everything else is a text.
 _BARE = frozenset({"smallint", "integer", "real", "double precision", "boolean"})
@@ -44,17 +48,24 @@ _QUOTED = frozenset(
 
 async def stream(
     database: Database, statement: Statement, caller: Caller, seconds: float
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncGenerator[list[bytes]]:
     """The items of a statement that keeps one row per item, in batches of their JSON."""
     parameters = statement.parameters(caller)
     declare = _plain(statement, b"DECLARE " + _CURSOR + b" NO SCROLL CURSOR FOR " + statement.text)
-    more = _plain(statement, b"FETCH " + str(BATCH).encode() + b" FROM " + _CURSOR)
+    sizes = [_plain(statement, b"FETCH " + str(rows).encode() + b" FROM " + _CURSOR) for rows in BATCHES]
     async with database.transaction() as connection:
         # All rows will be read, so a plan that has the first ones early is no use.
         await connection.execute("SET LOCAL cursor_tuple_fraction = 1")
         await fetch(connection, declare, parameters, seconds)
-        while rows := await fetch(connection, more, (), seconds):
-            yield [b"null" if row is None else row for row in rows]
+        place = 0
+        while rows := await fetch(connection, sizes[place], (), seconds):
+            batch = [b"null" if row is None else row for row in rows]
+            size = sum(map(len, batch))
+            yield batch
+            if size > LARGE:
+                place = max(place - 1, 0)
+            elif size < SMALL:
+                place = min(place + 1, len(sizes) - 1)
 
 
 def _plain(statement: Statement, text: bytes) -> Statement:
@@ -92,7 +103,7 @@ async def copy_csv(
     columns: Sequence[tuple[str, Scalar]],
     caller: Caller,
     seconds: float,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """The lines of a CSV file without its header, each ended by a line feed.
 
     Raises:
@@ -109,8 +120,11 @@ async def copy_csv(
     force = word(", FORCE_QUOTE (", listed(texts), ")") if texts else word()
     rows = compile_rows(plan, members, expressions)
     command = sql.Composed([word("COPY (", rows, ") TO STDOUT (FORMAT csv", force, ")")])
-    async with database.connection() as connection:
-        async for block in copy_out(connection, command.as_bytes(connection), seconds):
+    async with (
+        database.connection() as connection,
+        aclosing(copy_out(connection, command.as_bytes(connection), seconds)) as blocks,
+    ):
+        async for block in blocks:
             yield block
 
 

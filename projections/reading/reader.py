@@ -6,7 +6,8 @@ text of the query. What differs between callers of equal rights is bound when th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import orjson
@@ -198,7 +199,7 @@ class Reader:
 
     def stream(
         self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncGenerator[Batch]:
         """The items of a list in batches of their JSON; memory is bounded by the batch."""
         plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
         statement = compile_plan(plan, model.version, streamed=True)
@@ -220,7 +221,7 @@ class Reader:
 
     def csv(
         self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""
-    ) -> tuple[Sequence[str], AsyncIterator[bytes]] | None:
+    ) -> tuple[Sequence[str], AsyncGenerator[bytes]] | None:
         """Columns and lines of a list as PostgreSQL writes them as CSV; None unless all values are plain."""
         plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
         columns = flat_columns(plan)
@@ -291,9 +292,10 @@ def place(model: Model, rights: Rights, caller: Caller, collection: str, kind: s
     return model.version, rights.key, caller.user is None, caller.role is None, collection, kind
 
 
-async def _translated(parts: AsyncIterator[_Part]) -> AsyncIterator[_Part]:
+async def _translated(parts: AsyncGenerator[_Part]) -> AsyncGenerator[_Part]:
     try:
-        async for part in parts:
-            yield part
+        async with aclosing(parts):
+            async for part in parts:
+                yield part
     except psycopg.Error as error:
         raise refusal(error) from error

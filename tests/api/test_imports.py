@@ -88,7 +88,6 @@ def server(served_url: str) -> Any:
     settings = {
         "IMPORT_MAX_FILE_SIZE": "200kb",
         "IMPORT_MAX_CONCURRENCY": "1",
-        "IMPORT_TIMEOUT": "3s",
         "MAX_BATCH_MUTATION": "3000",
     }
     with running_server(served_url, "--no-followers", extra=settings) as running:
@@ -180,9 +179,11 @@ async def test_one_import_too_many_is_refused(shop: Client, server: Server) -> N
 
 
 async def test_an_import_that_takes_too_long_leaves_nothing(shop: Client, served_url: str) -> None:
-    with psycopg.connect(served_url) as connection:
-        connection.execute("LOCK TABLE goods")
-        answer = await send(shop, "code\nlate")
+    with running_server(served_url, "--no-followers", extra={"IMPORT_TIMEOUT": "1s"}) as hasty:
+        async with client(hasty) as api:
+            with psycopg.connect(served_url) as connection:
+                connection.execute("LOCK TABLE goods")
+                answer = await send(api, "code\nlate")
     assert (answer.status, answer.error["code"]) == (408, "OUT_OF_TIME")
     assert (await shop.get("/items/goods")).data == []
 

@@ -134,7 +134,7 @@ async def test_copying_out_what_is_refused(connection: Connection, query: str) -
 async def test_copying_out_ends_when_nobody_reads_on(connection: Connection, postgres_url: str) -> None:
     rows = channel.copy_out(connection, b"COPY (SELECT n FROM generate_series(1, 10000000) n) TO STDOUT", 5)
     assert await anext(rows)
-    await rows.aclose()  # type: ignore[attr-defined]
+    await rows.aclose()
     assert connection.closed
     slow = await psycopg.AsyncConnection.connect(postgres_url, autocommit=True)
     with pytest.raises(ServiceUnavailable, match="took longer"):

@@ -43,7 +43,7 @@ async def csv(books: Library, raw: str, collection: str = "books") -> str | None
 async def test_a_stream_holds_what_the_list_holds(
     books: Library, raw: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "BATCH", 2)
+    monkeypatch.setattr(exporting, "BATCHES", (1, 2))
     assert await streamed(books, raw) == await books.data("books", raw)
 
 
