@@ -11,7 +11,7 @@ from domain.settings import Settings
 from projections.database import Database
 from projections.prepare import prepare
 from projections.tables.store import ModelStore
-from workers import sealer
+from workers import presets, sealer
 from workers.external import External
 from workers.flows import executing
 from workers.flows import main as flows
@@ -41,7 +41,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     url = settings.database.url.get_secret_value()
     beginning = FlowFollower()
     running = [*followers(settings), beginning]
-    most = len(running) + executing.AT_ONCE + 6
+    most = len(running) + executing.AT_ONCE + 8
     async with await Database.open(url, maximum=most, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
@@ -60,6 +60,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                     database, settings.database.schemas, settings.database.exclude_tables, limit
                 )
                 group.create_task(external.run(stop, leadership))
+            group.create_task(presets.run(settings, database, stop))
             group.create_task(flows.run(settings, database, leadership, beginning, stop))
             for follower in running:
                 group.create_task(follow(follower, database, wake, stop, leadership))

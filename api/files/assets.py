@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 
 from api.files.delivering import send_object, send_variant
 from api.files.sending import Whole
-from api.keys import CONTEXT, DATABASE, ITEMS, SETTINGS, VARIANTS, Context
+from api.keys import CONTEXT, DATABASE, ITEMS, LIBRARY, SETTINGS, VARIANTS, Context
 from domain.errors import Forbidden, IllegalAssetTransformation, ServiceUnavailable
 from domain.files.transforms import Source, Transformation, media_type, parse, resolve, resolve_key
 from domain.settings_files import AssetsSettings
@@ -60,6 +60,8 @@ async def read_asset(request: web.Request) -> web.StreamResponse:
         return web.Response(status=304, headers=kept)
     if asset.filename_disk is None:
         raise Forbidden()
+    if asset.unsettled:
+        await request.app[LIBRARY].objects.clear(asset.storage, asset.filename_disk)
     try:
         if wanted is None:
             return await send_object(request, asset.storage, asset.filename_disk, headers)

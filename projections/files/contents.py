@@ -54,7 +54,8 @@ class Kept:
 class Asset:
     """What serving a file takes. ``content`` changes with the bytes; ``public`` is for everybody.
 
-    ``transform`` and ``presets`` are the project's settings.
+    ``transform`` and ``presets`` are the project's settings. ``unsettled``: the object is not in its place
+    yet, a task will put it there.
     """
 
     storage: str
@@ -71,6 +72,7 @@ class Asset:
     public: bool
     transform: str | None
     presets: Any
+    unsettled: bool
 
 
 @dataclass(frozen=True, slots=True)

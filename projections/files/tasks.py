@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
+from uuid import UUID
 
 from projections.database import Connection, Database
 from projections.sql import load
@@ -146,6 +147,22 @@ async def claimed(database: Database, ids: Sequence[int] | None) -> AsyncIterato
             await connection.execute(SQL["later"], {"id": task.id})
         else:
             await connection.execute(SQL["done"], {"id": task.id})
+
+
+async def lease_variants(database: Database, seconds: float) -> tuple[int, UUID, int] | None:
+    """The next file whose presets are to be made: task, file, how many have tried; None for none.
+
+    Nobody else gets it for so many seconds; `finish` takes it from the list.
+    """
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["lease_variants"], {"seconds": seconds})).fetchone()
+    return None if row is None else (row[0], UUID(row[1]), row[2])
+
+
+async def finish(database: Database, task: int) -> None:
+    """A task is done, or nobody shall try again."""
+    async with database.connection() as connection:
+        await connection.execute(SQL["done"], {"id": task})
 
 
 async def pending(database: Database) -> int:

@@ -38,7 +38,7 @@ INSPECTED = TRANSFORMABLE | {"image/gif"}
 # What a caller needs the right to write, whether or not it was sent.
 _CREATED = ("storage", "type", "title", "filename_download")
 _KEPT = ("folder", "filename_disk", "title", "description", "metadata", "storage")
-_DEFAULTS = ("width", "height", "metadata", "description", "tags", "title")
+_DEFAULTS = ("width", "height", "metadata", "description", "tags", "title", "duration")
 
 
 class Library:
@@ -104,7 +104,7 @@ class Library:
                 raise Forbidden()
             measured = await self._write(location, incoming, upload)
             content = Content(measured.sha256, measured.size, location, path)
-            derived = await self._derived(upload, location, incoming) if upload.type in INSPECTED else {}
+            derived = await self._derived(upload, location, incoming) if inspected(upload.type) else {}
             derived.pop("title", None)
             async with self._database.transaction() as connection:
                 own = {"filesize": content.size, "uploaded_on": _now(), **derived}
@@ -132,8 +132,7 @@ class Library:
         upload = Upload({"storage": version.location}, name, version.type or before.type or OCTETS, nothing())
         sent = self._merged(before, upload, key)
         content = Content(sha256, version.size, version.location, sent["filename_disk"])
-        inspected = upload.type in INSPECTED
-        derived = await self._derived(upload, version.location, version.path) if inspected else {}
+        derived = await self._derived(upload, version.location, version.path)
         derived.pop("title", None)
         own = {"filesize": content.size, "uploaded_on": _now(), **derived}
         async with self._database.transaction() as connection:
@@ -147,10 +146,16 @@ class Library:
         await tasks.purge(self._database, self.settings.keep_deleted)
 
     async def inspect(self, location: str, path: str, media_type: str) -> dict[str, Any]:
-        """What an image says of itself, as fields of a file; empty for other types."""
-        if media_type not in INSPECTED:
+        """What an image, sound or film says of itself, as fields of a file; empty for other types."""
+        if not inspected(media_type):
             return {}
         try:
+            if media_type not in INSPECTED:
+                async with self.objects.as_excerpt(location, path) as source:
+                    return await self._images.probe(str(source)) or {}
+            entry = await self.objects.storage(location).stat(path)
+            if entry is not None and entry.size > self._images.settings.memory:
+                return {}
             async with self.objects.as_file(location, path) as source:
                 found = await self._images.inspect(str(source))
         except StorageError as error:
@@ -312,6 +317,11 @@ class Library:
         """Refuse a type that the settings don't allow. Raises InvalidPayload."""
         if not allowed_type(upload.type, self.settings.mime_types):
             raise InvalidPayload("File is of invalid content type")
+
+
+def inspected(media_type: str) -> bool:
+    """Whether files of a type say something of themselves."""
+    return media_type in INSPECTED or media_type.startswith(("audio/", "video/"))
 
 
 def internal(command: Command) -> Command:

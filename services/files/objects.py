@@ -23,6 +23,7 @@ from services.storage.locations import Locations
 log = logging.getLogger("acta.files")
 BEAT_SECONDS = tasks.GRACE_SECONDS / 4
 CLEAR_SECONDS = 10.0
+EXCERPT = 8 * 1024 * 1024
 INCOMING = ".incoming/"
 _VARIANT = re.compile(r"__[0-9a-f]{40}\.[a-z0-9]+")
 
@@ -56,7 +57,7 @@ class Objects:
             return
         self._alive.add(task)
         try:
-            await self._clear(location, path)
+            await self.clear(location, path)
             yield task
         except BaseException:
             await asyncio.shield(self._abandon(task))
@@ -76,8 +77,8 @@ class Objects:
             if release:
                 await asyncio.shield(self._abandon(task))
 
-    async def _clear(self, location: str, path: str) -> None:
-        """Wait until nothing is left to do with what was at a path: it would be done to the new object."""
+    async def clear(self, location: str, path: str) -> None:
+        """Wait until nothing is left to do with a path. Raises ServiceUnavailable when it takes too long."""
         for turn in range(int(CLEAR_SECONDS * 10)):
             ids = await tasks.in_the_way(self._database, location, path)
             if not ids:
@@ -118,6 +119,27 @@ class Objects:
         with tempfile.NamedTemporaryFile(prefix="acta-image-") as file:
             async for chunk in storage.read(path):
                 await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(file.flush)
+            yield Path(file.name)
+
+    @asynccontextmanager
+    async def as_excerpt(self, location: str, path: str) -> AsyncIterator[Path]:
+        """An object as a file of this machine; of a large one elsewhere only the beginning and the end.
+
+        What lies between reads as zeros, and takes no room. Raises StorageError.
+        """
+        storage = self.storage(location)
+        entry = await storage.stat(path)
+        if storage.local(path) is not None or entry is None or entry.size <= 2 * EXCERPT:
+            async with self.as_file(location, path) as whole:
+                yield whole
+            return
+        with tempfile.NamedTemporaryFile(prefix="acta-media-") as file:
+            await asyncio.to_thread(file.truncate, entry.size)
+            for start in (0, entry.size - EXCERPT):
+                file.seek(start)
+                async for chunk in storage.read(path, start, EXCERPT):
+                    await asyncio.to_thread(file.write, chunk)
             await asyncio.to_thread(file.flush)
             yield Path(file.name)
 

@@ -6,23 +6,27 @@ However many ask for a variant that is not there, one transformation runs; the o
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from domain.errors import Forbidden, ServiceUnavailable
-from domain.files.transforms import EXTENSIONS, Transformation
+from domain.errors import Forbidden, IllegalAssetTransformation, InvalidQuery, ServiceUnavailable
+from domain.files.transforms import EXTENSIONS, Source, Transformation, Wish, resolve, resolve_key
 from domain.settings_files import AssetsSettings
 from projections.database import Database
 from projections.files import contents, tasks
 from projections.files.contents import Asset
 from services.files.objects import Objects, file_chunks, variant_base
 from services.files.recent import Recent
-from services.images.pool import ImagePool
+from services.images.pool import ImagePool, TooSlow
 from services.storage.base import NotFound, StorageError
 
+log = logging.getLogger("acta.files")
 POLL_SECONDS = 0.1
+ACCEPTED = ("image/avif,image/webp", "image/webp")
+"""What browsers accept: presets of format "auto" are made for both."""
 
 
 @dataclass
@@ -58,6 +62,28 @@ class Variants:
             raise ServiceUnavailable("files", f"{error}") from error
         return path
 
+    async def make_presets(self, file: UUID) -> None:
+        """Make the variants of a file that the project's presets name; those that can't be made are left out.
+
+        Raises:
+            ServiceUnavailable: when the storage is away.
+        """
+        asset = await contents.asset(self.database, file)
+        if asset is None or asset.filename_disk is None or not isinstance(asset.presets, list):
+            return
+        source = Source(asset.type or "", asset.width, asset.height, asset.focal_x, asset.focal_y)
+        presets = [entry for entry in asset.presets if isinstance(entry, dict) and entry.get("key")]
+        for preset in presets:
+            wish = Wish({"key": preset["key"]}, frozenset({"key"}))
+            for accept in ACCEPTED:
+                try:
+                    values = resolve_key(wish, presets, "all")
+                    wanted = resolve(values, source, accept, self.settings.max_dimension)
+                    if wanted is not None:
+                        await self.ensure(file, asset, wanted)
+                except (InvalidQuery, IllegalAssetTransformation, Forbidden, TooSlow) as error:
+                    log.info("preset %s of file %s: %s", preset["key"], file, error)
+
     async def make(self, file: UUID, asset: Asset, wanted: Transformation) -> str:
         """Make a variant that is not there, or wait for whoever does; as :meth:`ensure`."""
         path = self.path(asset, wanted)
@@ -82,6 +108,9 @@ class Variants:
             if task is None:
                 await self._await_other(asset.storage, path)
                 return
+            assert asset.filename_disk is not None
+            # What lies there might still be what the file held before.
+            await self.objects.clear(asset.storage, asset.filename_disk)
             await self._produce(asset, wanted, path)
             async with self.database.transaction() as connection:
                 # The file may have got other contents or gone while its variant was made.
@@ -119,4 +148,4 @@ class Variants:
             if await storage.stat(path) is not None:
                 return
             await asyncio.sleep(POLL_SECONDS)
-        raise ServiceUnavailable("assets", "Transformation timed out", retry_after=5)
+        raise TooSlow

@@ -26,6 +26,13 @@ class Undecodable(Exception):
     """The file is no image that can be read; the text is for the log."""
 
 
+class TooSlow(ServiceUnavailable):
+    """A transformation took longer than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("assets", "Transformation timed out", retry_after=5)
+
+
 @dataclass
 class ImagePool:
     """Processes are started when first needed. Made by the constructor, ended by `close`."""
@@ -61,10 +68,17 @@ class ImagePool:
 
     async def inspect(self, source: str) -> dict[str, Any] | None:
         """Size and metadata of an image, None for what is none."""
+        return await self._look({"kind": "inspect", "source": source, "pixels": 2**40})
+
+    async def probe(self, source: str) -> dict[str, Any] | None:
+        """The duration of sound or moving pictures, None for what is neither."""
+        return await self._look({"kind": "probe", "source": source})
+
+    async def _look(self, job: Job) -> dict[str, Any] | None:
         try:
-            return await self._run({"kind": "inspect", "source": source, "pixels": 2**40})
+            return await self._run(job)
         except (Undecodable, ServiceUnavailable) as error:
-            log.info("an image can't be inspected: %s", error)
+            log.info("a file can't be inspected: %s", error)
             return None
 
     async def close(self) -> None:
@@ -82,7 +96,7 @@ class ImagePool:
             answer = await asyncio.wait_for(_ask(process, job), self.settings.timeout)
             usable = True
         except TimeoutError:
-            raise ServiceUnavailable("assets", "Transformation timed out", retry_after=5) from None
+            raise TooSlow from None
         except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
             raise Undecodable(f"the image process died: {error}") from error
         finally:

@@ -19,11 +19,12 @@ import orjson
 import pyvips
 
 from services.images.loading import BadImage
+from services.images.media import probe
 from services.images.metadata import inspect
 from services.images.operations import BadOperation
 from services.images.transforming import transform
 
-_KINDS = {"transform": transform, "inspect": inspect}
+_KINDS = {"transform": transform, "inspect": inspect, "probe": probe}
 
 
 def main() -> None:

@@ -1,7 +1,16 @@
 -- name: add
--- The contents a file has from now on.
-insert into acta.file_contents (file, location, path, sha256, size)
-values (%(file)s, %(location)s, %(path)s, %(sha256)s, %(size)s);
+-- The contents a file has from now on, and the task to make the variants that the project's presets name.
+with added as (
+    insert into acta.file_contents (file, location, path, sha256, size)
+    values (%(file)s, %(location)s, %(path)s, %(sha256)s, %(size)s)
+    returning file, location, path
+)
+insert into acta.file_tasks (kind, location, path, target)
+select 'variants', location, path, file from added
+where exists (
+    select from acta.directus_settings
+    where json_typeof(storage_asset_presets) = 'array' and json_array_length(storage_asset_presets) > 0
+) and exists (select from acta.directus_files as f where f.id = added.file and f.type like 'image/%%');
 
 -- name: current
 -- The contents that a file has now.
@@ -64,7 +73,10 @@ select f.storage, f.filename_disk, f.type, f.filesize, f.width, f.height, f.foca
        exists (
            select from acta.directus_settings as s
            where f.id in (s.project_logo, s.public_background, s.public_foreground, s.public_favicon)) as public,
-       rules.storage_asset_transform, rules.storage_asset_presets
+       rules.storage_asset_transform, rules.storage_asset_presets,
+       exists (
+           select from acta.file_tasks as t where t.location = f.storage and t.target = f.filename_disk
+       ) as unsettled
 from acta.directus_files as f
 left join (select storage_asset_transform, storage_asset_presets from acta.directus_settings limit 1) as rules on true
 where f.id = %(file)s;

@@ -22,7 +22,7 @@ select exists (
 -- name: in_the_way
 -- The tasks that still have to do with a path before an upload may go there.
 select id from acta.file_tasks
-where location = %(location)s and (path = %(path)s or target = %(path)s or keep = %(path)s) and kind <> 'upload'
+where location = %(location)s and (path = %(path)s or target = %(path)s or keep = %(path)s) and kind not in ('upload', 'variants')
 order by id;
 
 -- name: prolong
@@ -110,11 +110,11 @@ select id, kind, location, path, target, keep,
        exists (select from acta.directus_files as f where f.storage = t.location and f.filename_disk = t.path)
        or exists (select from acta.file_contents as c where c.location = t.location and c.path = t.path) as in_use
 from acta.file_tasks as t
-where due <= clock_timestamp() and (%(ids)s::bigint[] is null or id = any(%(ids)s))
+where due <= clock_timestamp() and kind <> 'variants' and (%(ids)s::bigint[] is null or id = any(%(ids)s))
   -- Tasks on one object are done in their order.
   and not exists (
       select from acta.file_tasks as e
-      where e.location = t.location and e.path in (t.path, t.target, t.keep) and e.id < t.id and e.kind <> 'upload')
+      where e.location = t.location and e.path in (t.path, t.target, t.keep) and e.id < t.id and e.kind not in ('upload', 'variants'))
   and not exists (
       select from acta.file_tasks as e
       where e.location = t.location and e.target in (t.path, t.target, t.keep) and e.id < t.id)
@@ -122,6 +122,17 @@ where due <= clock_timestamp() and (%(ids)s::bigint[] is null or id = any(%(ids)
       select from acta.file_tasks as e
       where e.location = t.location and e.keep in (t.path, t.target, t.keep) and e.id < t.id)
 order by id limit 1 for update of t skip locked;
+
+-- name: lease_variants
+-- The next file whose variants are to be made, for whoever asked, for some time; not before its object is in its place.
+update acta.file_tasks set due = clock_timestamp() + make_interval(secs => %(seconds)s), attempts = attempts + 1
+where id = (
+    select id from acta.file_tasks as t
+    where kind = 'variants' and due <= clock_timestamp() and not exists (
+        select from acta.file_tasks as e where e.location = t.location and e.target = t.path and e.kind <> 'variants')
+    order by due limit 1 for update skip locked
+)
+returning id, target, attempts;
 
 -- name: done
 -- The task has been carried out.
