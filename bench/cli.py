@@ -73,7 +73,8 @@ def run(
     target = output or (_PAGE if not names and taking_part == SIDES else None)
     if target is not None:
         command = f"python -m bench {shlex.join(sys.argv[1:])}"
-        target.write_text(report.page(results, command, Databases(database).version(), rounds, seconds))
+        text = report.page(results, command, Databases(database).version(), rounds, seconds)
+        target.write_text(report.with_sections(target, text))
     print(report.table(results))
     if any(result.note and not result.rounds for result in results):
         raise typer.Exit(1)
@@ -119,6 +120,26 @@ def time_(
     from bench import time
 
     asyncio.run(time.volume(events, items, print))
+
+
+@app.command()
+def model(
+    rounds: Rounds = 5,
+    seconds: Seconds = 5,
+    work: Annotated[Path, typer.Option(help="Where logs go.")] = _WORK,
+    write: Annotated[bool, typer.Option("--write", help="Put the results into RESULTS.md.")] = False,
+) -> None:
+    """Measure a model of 1,000 tables, and the undo of schema changes of 100,000 rows."""
+    from bench import model as models
+
+    require("wrk")
+    work.mkdir(parents=True, exist_ok=True)
+    results = asyncio.run(models.undo(rounds, _console.print))
+    results += asyncio.run(models.thousand(rounds, seconds, work, _console.print))
+    found = report.table_of_one(results)
+    if write:
+        report.put_section(_PAGE, "The model", f"python -m bench {shlex.join(sys.argv[1:])}", found)
+    print(found)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -32,6 +33,41 @@ def page(results: Sequence[Result], command: str, postgres: str, rounds: int, se
         "share the machine: ratios of one run count, numbers of different runs don't compare.\n\n"
         f"{table(results)}"
     )
+
+
+def table_of_one(results: Sequence[Result]) -> str:
+    """A table of what only one side does; a limit is what the share is of."""
+    rows = [
+        f"| {result.title} | {_number(result.median('acta'))} {result.unit} | {_share(result)} "
+        f"| {_goal(result)} | {result.verdict} |"
+        for result in results
+    ]
+    return "\n".join(["| what | measured | share | goal | verdict |", "|---|--:|--:|---|---|", *rows]) + "\n"
+
+
+def put_section(page: Path, title: str, command: str, body: str) -> None:
+    """Write a section of RESULTS.md anew, or add it; `run` leaves sections as they are."""
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    text = f"## {title}\n\n{when}, `{command}`\n\n{_machine()}.\n\n{body}"
+    head, *parts = re.split(r"(?m)^(?=## )", page.read_text())
+    kept = [part for part in parts if not part.startswith(f"## {title}\n")]
+    page.write_text("\n".join(part.rstrip() + "\n" for part in (head, *kept, text)))
+
+
+def with_sections(page: Path, text: str) -> str:
+    """A new first part of RESULTS.md, followed by the sections that other commands wrote."""
+    _, *parts = re.split(r"(?m)^(?=## )", page.read_text()) if page.exists() else [""]
+    return "\n".join(part.rstrip() + "\n" for part in (text, *parts))
+
+
+def _share(result: Result) -> str:
+    return "" if result.against_limit is None else f"{result.against_limit:.2f}"
+
+
+def _goal(result: Result) -> str:
+    if result.goal_value:
+        return f"{result.goal_value:g} {result.unit}"
+    return f"{result.goal_limit:g}" if result.goal_limit else ""
 
 
 def _row(result: Result) -> str:

@@ -92,8 +92,8 @@ Say = Callable[[str], None]
 
 async def volume(events: int, items: int, say: Say) -> None:
     """Measure on so many events of so many items."""
-    with _server() as admin:
-        url = _create(admin, "acta_bench_time")
+    with own_server() as admin:
+        url = create_database(admin, "acta_bench_time")
         async with await Database.open(url, maximum=8) as database:
             await prepare(database)
             store = await ModelStore.open(database)
@@ -134,7 +134,7 @@ async def _measure(database: Database, store: ModelStore, url: str, admin: str, 
         "half of the log into a schema",
         lambda: into_schema(database, before, "half", ["public"], _quiet),
     )
-    target_url = _create(admin, "acta_bench_target")
+    target_url = create_database(admin, "acta_bench_target")
     async with await Database.open(target_url) as target:
         restoring = IntoDatabase(database, target, then, ["public"], _quiet)
         await _timed(say, "everything into a database, log included", restoring.run)
@@ -214,8 +214,8 @@ async def life(changes: int, moments: int, seed: int, say: Say) -> None:
 
     Raises AssertionError where a row differs.
     """
-    with _server() as admin:
-        url = _create(admin, "acta_bench_life")
+    with own_server() as admin:
+        url = create_database(admin, "acta_bench_life")
         load("chinook", url, installed_programs())
         async with await Database.open(url, maximum=8) as database:
             await prepare(database)
@@ -230,7 +230,7 @@ async def life(changes: int, moments: int, seed: int, say: Say) -> None:
             for number, (position, then) in enumerate(remembered):
                 async with database.connection() as connection:
                     cut = await cut_at(connection, position)
-                target_url = _create(admin, "acta_bench_target")
+                target_url = create_database(admin, "acta_bench_target")
                 async with await Database.open(target_url) as target:
                     missing = await IntoDatabase(database, target, cut, ["public"], _quiet).run()
                     restored = await _project(target, target_url)
@@ -263,7 +263,8 @@ async def _adopt(url: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _create(admin: str, name: str) -> str:
+def create_database(admin: str, name: str) -> str:
+    """The URL of a new database."""
     with psycopg.connect(admin, autocommit=True) as connection:
         identifier = sql.Identifier(name)
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
@@ -272,7 +273,8 @@ def _create(admin: str, name: str) -> str:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def own_server() -> Iterator[str]:
+    """URL of an administrative database of a server that is there for the block."""
     with tempfile.TemporaryDirectory(prefix="acta-bench-") as folder:
         # As root the server runs as another user, who has to pass through.
         Path(folder).chmod(0o711)

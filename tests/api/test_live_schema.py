@@ -109,3 +109,44 @@ async def test_a_table_that_is_read_is_left_alone(api: Client, other: Client, se
     for door in (api, other):
         assert (await door.get("/fields/tags")).data == fields
     assert (await api.post("/fields/tags", body)).status == 200
+
+
+GATED = """
+    create table gated (id serial primary key, words text);
+    insert into gated (words) values ('a,b');
+    create function wait_at_gate() returns text language plpgsql volatile as
+        $$ begin perform pg_advisory_xact_lock_shared(77); return 'passed'; end $$;
+    create function wait_for_new() returns trigger language plpgsql as
+        $$ begin perform public.wait_at_gate(); return new; end $$;
+    create trigger gate before insert on gated for each row execute function wait_for_new();
+    create view slowly as select id, words, public.wait_at_gate() as gate from gated;
+"""
+WAITING = "select count(*) from pg_locks where locktype = 'advisory' and objid = 77 and not granted"
+
+
+async def test_requests_in_flight_finish_on_the_model_they_began_with(
+    api: Client, other: Client, served_url: str
+) -> None:
+    with psycopg.connect(served_url, autocommit=True) as gate:
+        gate.execute(GATED)
+        assert (await api.post("/utils/cache/clear", None)).status == 200
+        for name in ("gated", "slowly"):
+            while (await api.get(f"/fields/{name}/words")).status != 200:
+                await asyncio.sleep(HEARD_SECONDS)
+        gate.execute("select pg_advisory_lock(77)")
+        reading = asyncio.create_task(api.get("/items/slowly"))
+        writing = asyncio.create_task(api.post("/items/gated", {"words": "c,d"}))
+        while gate.execute(WAITING).fetchone() != (2,):
+            assert not reading.done() and not writing.done(), (reading, writing)
+            await asyncio.sleep(0.01)
+        for name in ("gated", "slowly"):
+            changed = await other.patch(f"/fields/{name}/words", {"meta": {"special": ["cast-csv"]}})
+            assert changed.data["type"] == "csv"
+        while (await api.get("/fields/gated/words")).data["type"] != "csv":
+            await asyncio.sleep(0.01)
+        assert (await api.get("/items/gated/1")).data["words"] == ["a", "b"]
+        assert not reading.done() and not writing.done()
+        gate.execute("select pg_advisory_unlock(77)")
+    assert (await reading).data == [{"id": 1, "words": "a,b", "gate": "passed"}]
+    assert (await writing).data["words"] == "c,d"
+    assert [row["words"] for row in (await api.get("/items/slowly")).data] == [["a", "b"], ["c", "d"]]

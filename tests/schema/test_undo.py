@@ -9,8 +9,11 @@ import pytest
 from domain.access.command import Command
 from domain.errors import InvalidPayload
 from domain.model.snapshot import snapshot
+from projections.database import Database
+from projections.log.rebuild import compare
 from projections.schema.service import SchemaService
 from projections.tables.store import ModelStore
+from projections.time.reconcile import reconcile
 from tests.support.schema import Rows, all_rows, catalog_of, check_log, newest
 
 PEOPLE = {
@@ -261,7 +264,13 @@ async def test_dry_undo_changes_nothing(
 
 
 async def test_undo_of_100_000_rows(
-    library: None, service: SchemaService, command: Command, rows: Rows, record_property: Any
+    library: None,
+    service: SchemaService,
+    command: Command,
+    rows: Rows,
+    store: ModelStore,
+    database: Database,
+    record_property: Any,
 ) -> None:
     await rows(
         "insert into texts (id, title, rank, author, data) select gen_random_uuid(), 'text ' || n, n,"
@@ -270,9 +279,12 @@ async def test_undo_of_100_000_rows(
     total = (
         "select count(*), sum(rank), sum(author), sum((data ->> 'n')::int), count(distinct title) from texts"
     )
-    before = await rows(total)
+    for name in ("people", "texts"):
+        await reconcile(database, store.current.collections[name])
+    before, model, tables = await rows(total), snapshot(store.current), await catalog_of(rows, "texts")
     drops: list[tuple[str, Callable[[], Awaitable[object]]]] = [
         ("field", lambda: service.delete_field(command, "texts", "rank")),
+        ("relation", lambda: service.delete_field(command, "texts", "author")),
         ("collection", lambda: service.delete_collection(command, "texts")),
     ]
     for name, drop in drops:
@@ -284,5 +296,11 @@ async def test_undo_of_100_000_rows(
         record_property(
             f"{name} of 100,000 rows", f"dropped in {dropped - began:.2f} s, back in {seconds:.2f} s"
         )
-        assert await rows(total) == before
+        assert (await rows(total), await catalog_of(rows, "texts")) == (before, tables)
+        after = snapshot(store.current)
+        for part in ("collections", "fields", "relations"):
+            assert sorted(map(str, after[part])) == sorted(map(str, model[part]))
         assert seconds < 30
+    compared = [one async for one in compare(database, store.current)]
+    assert {one.rows for one in compared if one.collection == "texts"} == {100_000}
+    assert [one.collection for one in compared if one.differing] == []
