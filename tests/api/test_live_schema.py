@@ -137,7 +137,8 @@ async def test_requests_in_flight_finish_on_the_model_they_began_with(
         reading = asyncio.create_task(api.get("/items/slowly"))
         writing = asyncio.create_task(api.post("/items/gated", {"words": "c,d"}))
         while gate.execute(WAITING).fetchone() != (2,):
-            assert not reading.done() and not writing.done(), (reading, writing)
+            assert not reading.done(), reading
+            assert not writing.done(), writing
             await asyncio.sleep(0.01)
         for name in ("gated", "slowly"):
             changed = await other.patch(f"/fields/{name}/words", {"meta": {"special": ["cast-csv"]}})
@@ -145,7 +146,8 @@ async def test_requests_in_flight_finish_on_the_model_they_began_with(
         while (await api.get("/fields/gated/words")).data["type"] != "csv":
             await asyncio.sleep(0.01)
         assert (await api.get("/items/gated/1")).data["words"] == ["a", "b"]
-        assert not reading.done() and not writing.done()
+        assert not reading.done()
+        assert not writing.done()
         gate.execute("select pg_advisory_unlock(77)")
     assert (await reading).data == [{"id": 1, "words": "a,b", "gate": "passed"}]
     assert (await writing).data["words"] == "c,d"
