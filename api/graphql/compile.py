@@ -13,9 +13,9 @@ from api.graphql.arguments import arguments_of, nested_parameters, root_paramete
 from api.graphql.collect import Collected, Collector
 from api.graphql.schema import LazySchema
 from domain.access.caller import Caller
-from domain.errors import Forbidden, InvalidQuery
+from domain.errors import InvalidQuery
 from domain.graphql import kinds
-from domain.graphql.definitions import union_name
+from domain.graphql.definitions import AS_OF, union_name
 from domain.graphql.outline import Shape
 from domain.graphql.roots import Root
 from domain.model.types import default_value
@@ -41,6 +41,24 @@ ESTIMATE = 10
 """Rows per parent that a relation without a limit of its own is taken to have."""
 
 
+PUBLISHED = frozenset({None, "", "main"})
+"""Keys of versions that mean the item itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The content version to read an item as: of which item (None for a singleton's), and its key.
+
+    ``raw`` is for the changes as they were sent: the answer's names, each with its field (of `TYPE_NAME`
+    the type's own) and scalar; the plan then answers with fields under their own names.
+    """
+
+    collection: str
+    item: str | None
+    key: str
+    raw: tuple[tuple[str, str, str], ...] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A root field as a plan. ``default`` is what a singleton without a row answers with, JSON as values."""
@@ -48,6 +66,7 @@ class Compiled:
     plan: ReadPlan
     default: dict[str, Any] | None = None
     required: tuple[str, ...] = ()
+    version: Version | None = None
 
 
 class Compiler:
@@ -77,13 +96,13 @@ class Compiler:
             return Compiled(self._plan_list(name, self._tree(name, nodes, parameters, many=True)))
         if root.kind == "aggregated":
             return Compiled(self._plan_list(name, self._groups(name, nodes, given)))
-        if root.kind in ("by_id", "by_version"):
-            raw = root.kind == "by_version"
-            if not raw and given.get("version") not in (None, "", "main"):
-                raise Forbidden()
-            tree = self._tree(name, nodes, Parameters(), raw=raw)
-            return Compiled(self._item(name, tree, None if open_key else str(given["id"])))
-        return self._singleton(root, nodes, given)
+        if root.kind == "by_id":
+            key = None if open_key else str(given["id"])
+            plan = self._item(name, self._tree(name, nodes, Parameters()), key)
+            return Compiled(plan, version=self._version(name, key, given))
+        if root.kind == "singleton":
+            return replace(self.singleton(name, nodes), version=self._version(name, None, given))
+        return self._raw(name, nodes, given)
 
     def item(self, name: str, nodes: Sequence[FieldNode], key: str) -> Compiled:
         """The plan of one item that a mutation answers with."""
@@ -101,8 +120,12 @@ class Compiler:
         )
 
     def singleton(self, name: str, nodes: Sequence[FieldNode]) -> Compiled:
-        """The plan of a singleton that a mutation answers with."""
-        return self._singleton(Root("singleton", name), nodes, {})
+        """The plan of a singleton."""
+        outline = self.outline
+        query = self._tree(name, nodes, Parameters())
+        plan = plan_singleton(outline.model, outline.rights, self._caller, name, query, self._limits)
+        default, required = self._defaults(name, query.members or ())
+        return Compiled(replace(plan, empty=None), default, required)
 
     # -- plans ---------------------------------------------------------------------------------------------
 
@@ -117,15 +140,13 @@ class Compiler:
         found = plan_keys(outline.model, outline.rights, self._caller, name, [key], query, self._limits)
         return replace(found, single=True, page=replace(found.page, order=(), joins=()))
 
-    def _singleton(self, root: Root, nodes: Sequence[FieldNode], given: dict[str, Any]) -> Compiled:
-        name, outline = root.collection, self.outline
-        raw = root.kind == "singleton_by_version"
-        if not raw and given.get("version") not in (None, "", "main"):
-            raise Forbidden()
-        query = self._tree(name, nodes, Parameters(), raw=raw)
-        plan = plan_singleton(outline.model, outline.rights, self._caller, name, query, self._limits)
-        default, required = self._defaults(name, query.members or ())
-        return Compiled(replace(plan, empty=None), default, required)
+    def _version(self, name: str, item: str | None, given: dict[str, Any]) -> Version | None:
+        key = given.get("version")
+        if key in PUBLISHED:
+            return None
+        if given.get(AS_OF) is not None:
+            raise InvalidQuery(f'"version" and "{AS_OF}" exclude each other')
+        return Version(name, item, str(key))
 
     def _defaults(self, name: str, members: Members) -> tuple[dict[str, Any], tuple[str, ...]]:
         """What a singleton answers with that has no row, and the members that can't be null."""
@@ -149,18 +170,10 @@ class Compiler:
     # -- selections ----------------------------------------------------------------------------------------
 
     def _tree(
-        self,
-        name: str,
-        nodes: Sequence[FieldNode],
-        parameters: Parameters,
-        *,
-        raw: bool = False,
-        many: bool = False,
+        self, name: str, nodes: Sequence[FieldNode], parameters: Parameters, *, many: bool = False
     ) -> Query:
-        type_name = f"version_{name}" if raw else name
         rows = self._spend(1, parameters, self._limits.default) if many else 1
-        found = self.collector.below(nodes, type_name)
-        members = self._raw(name, found) if raw else self._members(name, found, rows)
+        members = self._members(name, self.collector.below(nodes, name), rows)
         return Query(root=parameters, members=members)
 
     def _members(self, name: str, found: Collected, rows: int) -> Members:
@@ -208,19 +221,30 @@ class Compiler:
         functions = tuple((inner, asked[0].name.value) for inner, asked in found.items())
         return Functions(output, field, functions, type_name)
 
-    def _raw(self, name: str, found: Collected) -> Members:
-        """The members of a version: every relation as its key or keys."""
-        shapes = self.outline.fields(name, "update")
-        members: list[Member] = []
-        for output, nodes in found.items():
-            asked = nodes[0].name.value
+    def _raw(self, name: str, nodes: Sequence[FieldNode], given: dict[str, Any]) -> Compiled:
+        """A version with its changes as they were sent: every relation as its key or keys."""
+        outline, type_name = self.outline, f"version_{name}"
+        shapes = outline.fields(name, "update")
+        members: dict[str, Plain] = {}
+        raw: list[tuple[str, str, str]] = []
+        for output, found in self.collector.below(nodes, type_name).items():
+            asked = found[0].name.value
             if asked == TYPE_NAME:
-                members.append(Named(output, f"version_{name}"))
+                raw.append((output, TYPE_NAME, type_name))
                 continue
             shape = shapes[asked]
-            form = "plain" if shape.kind in ("one", "many") else kinds.value_form(shape.field, shape.scalar)
-            members.append(Plain(output, asked, form))
-        return tuple(members)
+            related = shape.kind in ("one", "many")
+            form = "plain" if related else kinds.value_form(shape.field, shape.scalar)
+            members[asked] = Plain(asked, asked, form)
+            raw.append((output, asked, "JSON" if related else shape.scalar))
+        query = Query(root=Parameters(), members=tuple(members.values()))
+        item = str(given["id"]) if "id" in given else None
+        if item is None:
+            plan = plan_singleton(outline.model, outline.rights, self._caller, name, query, self._limits)
+            plan = replace(plan, empty=None)
+        else:
+            plan = self._item(name, query, item)
+        return Compiled(plan, version=Version(name, item, given["version"], tuple(raw)))
 
     def _groups(self, name: str, nodes: Sequence[FieldNode], given: dict[str, Any]) -> Query:
         asked: dict[str, dict[str, None]] = {}

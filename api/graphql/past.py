@@ -21,7 +21,7 @@ async def at_moment(request: web.Request, prepared: Prepared) -> Prepared:
     """
     url = moment_of(request.query)
     entries = [await _at(request, entry, url) for entry in prepared.entries]
-    plans = [entry.compiled.plan for entry in entries if entry.compiled is not None]
+    plans = [entry.compiled.plan for entry in entries if entry.compiled is not None and entry.planned]
     statement = request.app[READER].compiled(plans, request[CONTEXT].model.version) if plans else None
     return replace(prepared, entries=tuple(entries), statement=statement)
 
@@ -33,6 +33,8 @@ async def _at(request: web.Request, entry: Entry, url: When | None) -> Entry:
         when = url if entry.when is None else parse_moment(entry.when, AS_OF)
         if when is None:
             return entry
+        if entry.compiled.version is not None:
+            raise InvalidQuery("Content versions are of the present")
         plan = await request.app[PAST].at(request[CONTEXT].model, entry.compiled.plan, when)
     except InvalidQuery as error:
         if entry.when is None:

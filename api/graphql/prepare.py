@@ -39,6 +39,11 @@ class Entry:
     when: str | None = None
 
     @property
+    def planned(self) -> bool:
+        """Whether the statement of all plans answers the field; content versions are read one by one."""
+        return self.compiled is not None and self.compiled.version is None
+
+    @property
     def left(self) -> bool:
         """Whether graphql-core executes the field."""
         return self.value is None and self.compiled is None and self.error is None
@@ -64,7 +69,12 @@ class Prepared:
     @cached_property
     def plans(self) -> list[Entry]:
         """The entries that the statement answers, in the order of its columns."""
-        return [entry for entry in self.entries if entry.compiled is not None]
+        return [entry for entry in self.entries if entry.planned]
+
+    @cached_property
+    def versions(self) -> list[Entry]:
+        """The entries that are read as content versions have them."""
+        return [entry for entry in self.entries if entry.compiled is not None and not entry.planned]
 
     @cached_property
     def left(self) -> list[Entry]:
@@ -107,7 +117,7 @@ class Preparing:
             self._entry(compiler, type_, schema.queries, name, nodes, caller, open_key is not None)
             for name, nodes in found.items()
         ]
-        plans = [entry.compiled.plan for entry in entries if entry.compiled is not None]
+        plans = [entry.compiled.plan for entry in entries if entry.compiled is not None and entry.planned]
         statement = self.reader.compiled(plans, schema.outline.model.version) if plans else None
         return Prepared(tuple(entries), statement, open_key)
 

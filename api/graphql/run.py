@@ -28,6 +28,7 @@ from api.graphql.past import at_moment
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Entry, Prepared, Preparing, open_key
 from api.graphql.schema import Schemas
+from api.graphql.versions import read_version
 from api.items import Items
 from api.keys import CONTEXT, Context
 from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, ServiceUnavailable
@@ -172,6 +173,8 @@ class Engine:
         found: dict[str, bytes | ActaError | ErrorGroup | None] = {}
         if prepared.statement is not None:
             found = await self._read(context, prepared, plans, key)
+        for entry in prepared.versions:
+            found[entry.name] = await read_version(request, entry)
         answer = Answer()
         for entry in prepared.entries:
             if entry.left:

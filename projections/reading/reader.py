@@ -212,12 +212,17 @@ class Reader:
         return self._shapes.several(tuple(plans), version)
 
     async def values(
-        self, statement: Statement, caller: Caller, key: Sequence[str] = ()
+        self,
+        statement: Statement,
+        caller: Caller,
+        key: Sequence[str] = (),
+        *,
+        connection: Connection | None = None,
     ) -> Sequence[bytes | None]:
         """What a statement of `compiled` finds: rows of a single plan, or one row's columns."""
         if statement.shape != "whole":
-            return await self._fetched(statement, caller, None, key, fetch)
-        return (await self._fetched(statement, caller, None, key, fetch_whole_rows))[0]
+            return await self._fetched(statement, caller, connection, key, fetch)
+        return (await self._fetched(statement, caller, connection, key, fetch_whole_rows))[0]
 
     def csv(
         self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""

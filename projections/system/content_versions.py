@@ -127,11 +127,13 @@ class ContentVersions:
         *,
         raw: bool,
         ask: Read,
+        new_keys: bool = False,
     ) -> bytes | None:
         """The item envelope that ``ask`` gives once a version is promoted, which then is taken back.
 
         ``item`` is None for that of a singleton.
-        With ``raw`` the changes are laid over the item as they were sent.
+        With ``raw`` the changes are laid over the item as they were sent. Items that the version would create
+        have no key, or with ``new_keys`` the one they were given for the moment.
         """
         found = model.collections[collection]
         version = await self._of_key(command, model, found, item, key)
@@ -142,10 +144,17 @@ class ContentVersions:
                 return await ask(connection)
             if raw:
                 return _laid_over(await ask(connection), version)
-            return await self._promoted(command, model, version, connection, ask)
+            return await self._promoted(command, model, version, connection, ask, new_keys=new_keys)
 
     async def _promoted(
-        self, command: Command, model: Model, version: _Version, connection: Connection, ask: Read
+        self,
+        command: Command,
+        model: Model,
+        version: _Version,
+        connection: Connection,
+        ask: Read,
+        *,
+        new_keys: bool,
     ) -> bytes | None:
         """What an item would be like: written and read in a transaction that is rolled back."""
         trial = replace(command.unlimited().noting(silent=True), request=uuid4())
@@ -154,6 +163,8 @@ class ContentVersions:
         async with connection.transaction(force_rollback=True):
             await self._writer.update(trial, model, name, [version.item], changes, connection=connection)
             answer = await ask(connection)
+            if new_keys:
+                return answer
             cursor = await connection.execute(SQL["created"], {"request": trial.request})
             created = [(row[0], row[1]) for row in await cursor.fetchall()]
         if answer is None or not created:

@@ -104,6 +104,49 @@ async def test_an_item_as_it_would_be(api: Client, version: str, served_url: str
     assert after["by"] is not None
 
 
+async def test_versions_in_graphql(server: Server, api: Client, version: str) -> None:
+    item = await item_of(api, version)
+    changes = {"title": "Draft", "steps": {"create": [{"text": "c"}], "update": [], "delete": []}}
+    assert (await api.post(f"/versions/{version}/save", changes)).status == 200
+    query = """query ($id: ID!, $version: String!) {
+        now: plans_by_id(id: $id) { title }
+        then: plans_by_id(id: $id, version: $version) { id t: title steps(sort: "text") { id text } }
+        main: plans_by_id(id: $id, version: "main") { title }
+        none: plans_by_id(id: $id, version: "none") { title }
+        raw: plans_by_version(id: $id, version: $version) { __typename key: id name: title steps title }
+        plain: plans_by_version(id: $id, version: "none") { title }
+        missing: plans_by_version(id: 99999, version: $version) { title }
+        past: plans_by_id(id: $id, version: $version, asOf: "1h") { title }
+    }"""
+    body = {"query": query, "variables": {"id": item, "version": "draft"}}
+    answer = await api.post("/graphql", body)
+    found = answer.body["data"]
+    assert [step["text"] for step in found["then"].pop("steps")] == ["a", "b", "c"]
+    assert found == {
+        "now": {"title": "Plan"},
+        "then": {"id": item, "t": "Draft"},
+        "main": {"title": "Plan"},
+        "none": None,
+        "raw": {
+            "__typename": "version_plans",
+            "key": item,
+            "name": "Draft",
+            "steps": changes["steps"],
+            "title": "Draft",
+        },
+        "plain": {"title": "Plan"},
+        "missing": None,
+        "past": None,
+    }
+    codes = {error["path"][0]: error["extensions"]["code"] for error in answer.body["errors"]}
+    assert codes == {"none": "FORBIDDEN", "missing": "FORBIDDEN", "past": "INVALID_QUERY"}
+    assert len((await api.get(f"/items/plans/{item}", fields="steps.id")).data["steps"]) == 2
+    async with client(server, READER) as reader:
+        asked = {"query": 'query ($id: ID!) { plans_by_id(id: $id, version: "draft") { title } }'}
+        read = await reader.post("/graphql", {**asked, "variables": {"id": item}})
+        assert read.body["data"] == {"plans_by_id": {"title": "Draft"}}
+
+
 async def test_what_a_version_shows_of_itself(api: Client, version: str) -> None:
     item = await item_of(api, version)
     assert (await api.get(f"/versions/{version}")).data["delta"] is None
