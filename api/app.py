@@ -20,7 +20,7 @@ from api.files import contents as file_contents
 from api.files import routes as files
 from api.graphql import handler as graphql
 from api.graphql.documents import Documents
-from api.graphql.operations import resolvers
+from api.graphql.operations import resolvers, turned_off
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Preparing
 from api.graphql.run import Engine
@@ -226,7 +226,7 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     flow_runner = app[keys.FLOWS] = Flows(services, FlowStore(database))
     app[keys.BACKGROUND] = set()
     app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency, past, flow_runner)
-    schemas = Schemas(resolvers())
+    schemas = Schemas(resolvers(), turned_off(settings))
     models.on_change(schemas.warm)
     app[keys.GRAPHQL] = Engine(
         schemas,

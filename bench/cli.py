@@ -111,6 +111,21 @@ def files(
     print(report.table(measure(database, work, tuple(sides.split(",")), megabytes, rounds, _console.print)))
 
 
+@app.command()
+def introspection(
+    work: Annotated[Path, typer.Option(help="Where the reference and logs go.")] = _WORK,
+    database: Postgres = _LOCAL,
+) -> None:
+    """Compare the GraphQL schemas of reference and Acta for the same model; unexplained differences fail."""
+    from bench.introspection import compare
+
+    work.mkdir(parents=True, exist_ok=True)
+    found = compare(database, work, _console.print)
+    print("\n".join(found) or "no other difference")
+    if found:
+        raise typer.Exit(1)
+
+
 @app.command("time")
 def time_(
     events: Annotated[int, typer.Option(help="Events in the log.")] = 1_000_000,

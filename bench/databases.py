@@ -37,6 +37,10 @@ class Databases:
         with psycopg.connect(self.url(side), autocommit=True) as connection:
             connection.execute("vacuum analyze")
 
+    def empty(self, side: str) -> None:
+        """Replace the side's database by an empty one."""
+        self._create(f"acta_bench_{side}", "template0")
+
     def version(self) -> str:
         """The server's version as it names itself."""
         with psycopg.connect(self._server) as connection:

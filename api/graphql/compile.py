@@ -224,7 +224,7 @@ class Compiler:
     def _raw(self, name: str, nodes: Sequence[FieldNode], given: dict[str, Any]) -> Compiled:
         """A version with its changes as they were sent: every relation as its key or keys."""
         outline, type_name = self.outline, f"version_{name}"
-        shapes = outline.fields(name, "update")
+        shapes = outline.fields(name, outline.versioned(name))
         members: dict[str, Plain] = {}
         raw: list[tuple[str, str, str]] = []
         for output, found in self.collector.below(nodes, type_name).items():

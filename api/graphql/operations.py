@@ -21,6 +21,7 @@ from api.graphql.sdl import sdl
 from api.keys import CONTEXT, GRAPHQL, SETTINGS
 from domain.errors import Forbidden, InternalError, RouteNotFound
 from domain.model.metadata_rows import COLLECTION_META, FIELD_META, RELATION_META
+from domain.settings import Settings
 
 Resolver = Callable[..., Awaitable[Any]]
 Take = Callable[[Any, Mapping[str, Any]], Any]
@@ -217,3 +218,17 @@ async def _extensions(_: Any, __: GraphQLResolveInfo) -> list[Any]:
 
 async def _no_extension(_: Any, __: GraphQLResolveInfo, **given: Any) -> None:
     raise Forbidden()
+
+
+def turned_off(settings: Settings) -> frozenset[str]:
+    """The members of `server_info` that are but a Boolean, for what this server does not do."""
+    rates, sockets = settings.limiter, settings.realtime
+    members = {
+        "server_info.rateLimit": rates.enabled,
+        "server_info.rateLimitGlobal": rates.global_enabled,
+        "server_info.websocket": sockets.enabled,
+        "server_info_websocket.rest": sockets.rest_enabled,
+        "server_info_websocket.graphql": sockets.graphql_enabled,
+        "server_info_websocket.heartbeat": sockets.heartbeat_enabled,
+    }
+    return frozenset(name for name, there in members.items() if not there)

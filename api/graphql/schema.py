@@ -83,7 +83,9 @@ class _Lookup(Mapping[str, GraphQLNamedType]):
 class LazySchema(GraphQLSchema):
     """The schema of one scope for one set of rights."""
 
-    def __init__(self, outline: Outline, scope: Scope, resolvers: Mapping[str, Any]) -> None:
+    def __init__(
+        self, outline: Outline, scope: Scope, resolvers: Mapping[str, Any], off: frozenset[str]
+    ) -> None:
         found = definitions(outline, scope)
         self.outline = outline
         self.scope = scope
@@ -91,7 +93,7 @@ class LazySchema(GraphQLSchema):
         self.mutations: Mapping[str, Root] = mutations(outline, scope)
         self.subscriptions: Mapping[str, Root] = subscriptions(outline)
         if scope == "system":
-            add_operations(outline, found)
+            add_operations(outline, found, off)
         types = Types(found, resolvers)
         super().__init__(directives=(), assume_valid=True)
         self.directives = DIRECTIVES
@@ -108,8 +110,9 @@ class LazySchema(GraphQLSchema):
 class Schemas:
     """Schemas by model, rights and scope: shared by callers of equal rights, made off the event loop."""
 
-    def __init__(self, resolvers: Mapping[str, Any]) -> None:
+    def __init__(self, resolvers: Mapping[str, Any], off: frozenset[str] = frozenset()) -> None:
         self._resolvers = resolvers
+        self._off = off
         self._known: OrderedDict[tuple[int, str, Scope], LazySchema] = OrderedDict()
         self._making: dict[tuple[int, str, Scope], asyncio.Future[LazySchema]] = {}
         self._warming: set[asyncio.Task[Any]] = set()
@@ -128,7 +131,7 @@ class Schemas:
         making = self._making.get(key)
         if making is None:
             making = asyncio.ensure_future(
-                asyncio.to_thread(make_schema, model, rights, scope, self._resolvers)
+                asyncio.to_thread(make_schema, model, rights, scope, self._resolvers, self._off)
             )
             self._making[key] = making
         try:
@@ -154,13 +157,18 @@ class Schemas:
 
 
 def make_schema(
-    model: Model, rights: Rights, scope: Scope, resolvers: Mapping[str, Any] = NO_RESOLVERS
+    model: Model,
+    rights: Rights,
+    scope: Scope,
+    resolvers: Mapping[str, Any] = NO_RESOLVERS,
+    off: frozenset[str] = frozenset(),
 ) -> LazySchema:
     """A schema with its root types complete, the rest to come.
 
-    ``resolvers`` are the functions behind operations that are no plans.
+    ``resolvers`` are the functions behind operations that are no plans; ``off`` what `server_info` says is
+    not there (see `add_operations`).
     """
-    schema = LazySchema(Outline(model, rights), scope, resolvers)
+    schema = LazySchema(Outline(model, rights), scope, resolvers, off)
     for root in (schema.query_type, schema.mutation_type):
         if root is not None:
             _ = root.fields

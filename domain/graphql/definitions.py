@@ -54,7 +54,7 @@ def definitions(outline: Outline, scope: Scope) -> Definitions:
         for name in outline.collections(action):
             found[f"{action}_{name}_input"] = _input(outline, name, action)
     if scope == "items":
-        for name in outline.collections("update"):
+        for name in outline.collections("read"):
             found.setdefault(f"version_{name}", TypeDefinition("object", _Lazy(_version, outline, name)))
     found["Query"] = TypeDefinition("object", _Lazy(_query, outline, scope))
     if mutations(outline, scope):
@@ -202,8 +202,9 @@ def _numbers(outline: Outline, name: str) -> Iterator[tuple[str, FieldDefinition
 
 
 def _version(outline: Outline, name: str) -> Iterator[tuple[str, FieldDefinition]]:
-    for shape in outline.fields(name, "update").values():
-        yield shape.name, FieldDefinition("JSON" if shape.kind in ("one", "many") else shape.scalar)
+    for shape in outline.fields(name, outline.versioned(name)).values():
+        type_ = "String" if shape.kind == "any" else _scalar(shape)
+        yield shape.name, FieldDefinition("JSON" if shape.kind in ("one", "many") else type_)
 
 
 def _mutated(name: str) -> Iterator[tuple[str, FieldDefinition]]:

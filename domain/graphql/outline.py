@@ -17,7 +17,7 @@ from domain.model.types import default_value
 
 HIDDEN = frozenset(
     f"directus_{name}"
-    for name in ("collections", "fields", "relations", "migrations", "sessions", "extensions")
+    for name in ("collections", "fields", "relations", "migrations", "sessions", "extensions", "webhooks")
 )
 """Collections that are never types; relations to them stay scalars."""
 SYSTEM_PREFIX = "directus_"
@@ -80,6 +80,10 @@ class Outline:
     def collections(self, action: Action) -> tuple[str, ...]:
         """The collections that are there for an action."""
         return tuple(name for name in self.model.collections if self.may(name, action))
+
+    def versioned(self, name: str) -> Action:
+        """The action whose fields a content version shows: those that may be changed, else those read."""
+        return "update" if self.may(name, "update") else "read"
 
     def writable(self, name: str, action: Action) -> bool:
         """Whether items may be written by mutations."""

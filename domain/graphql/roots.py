@@ -51,7 +51,7 @@ def _queries(outline: Outline, scope: Scope) -> Iterator[tuple[str, Root]]:
         if not outline.may(name, "read"):
             continue
         collection = outline.model.collections[name]
-        versioned = scope == "items" and outline.may(name, "update")
+        versioned = scope == "items"
         if collection.singleton:
             yield root, Root("singleton", name)
             if versioned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -151,14 +151,14 @@ _COLUMN = {
     "foreign_key_column": "String", "foreign_key_table": "String", "comment": "String",
 }  # fmt: skip
 _CONSTRAINT = {
-    "table": "String", "column": "String", "foreign_key_table": "String", "foreign_key_column": "String",
-    "constraint_name": "String", "on_update": "String", "on_delete": "String",
+    "table": "String!", "column": "String!", "foreign_key_table": "String!", "foreign_key_column": "String!",
+    "constraint_name": "String", "on_update": "String!", "on_delete": "String!",
 }  # fmt: skip
 _OBJECTS: Mapping[str, Mapping[str, str]] = {
     "server_info": {
         "project": "server_info_project",
-        "rateLimit": "JSON",
-        "rateLimitGlobal": "JSON",
+        "rateLimit": "server_info_rate_limit",
+        "rateLimitGlobal": "server_info_rate_limit_global",
         "websocket": "server_info_websocket",
         "queryLimit": "server_info_query_limit",
     },
@@ -167,7 +167,21 @@ _OBJECTS: Mapping[str, Mapping[str, str]] = {
         "public_registration": "Boolean",
         "public_registration_verify_email": "Boolean",
     },
-    "server_info_websocket": {"rest": "JSON", "graphql": "JSON", "heartbeat": "JSON"},
+    "server_info_rate_limit": {"points": "Int", "duration": "Int"},
+    "server_info_rate_limit_global": {"points": "Int", "duration": "Int"},
+    "server_info_websocket": {
+        "rest": "server_info_websocket_rest",
+        "graphql": "server_info_websocket_graphql",
+        "heartbeat": "Int",
+    },
+    "server_info_websocket_rest": {
+        "authentication": "server_info_websocket_rest_authentication",
+        "path": "String",
+    },
+    "server_info_websocket_graphql": {
+        "authentication": "server_info_websocket_graphql_authentication",
+        "path": "String",
+    },
     "server_info_query_limit": {"default": "Int", "max": "Int"},
     "auth_tokens": {"access_token": "String", "expires": "GraphQLBigInt", "refresh_token": "String"},
     "users_me_tfa_generate_data": {"secret": "String", "otpauth_url": "String"},
@@ -177,17 +191,24 @@ _OBJECTS: Mapping[str, Mapping[str, str]] = {
     "delete_relation": {"collection": "String", "field": "String"},
     "directus_extensions": {
         "bundle": "String",
-        "name": "String",
-        "schema": "JSON",
+        "name": "String!",
+        "schema": "directus_extensions_schema",
         "meta": "directus_extensions_meta",
     },
+    "directus_extensions_schema": {"type": "String", "local": "Boolean"},
     "directus_extensions_meta": {"enabled": "Boolean"},
 }
 _INPUTS: Mapping[str, Mapping[str, str]] = {
     "update_directus_extensions_inputInput": {"meta": "update_directus_extensions_input_metaInput"},
     "update_directus_extensions_input_metaInput": {"enabled": "Boolean"},
 }
-_ENUMS = {"auth_mode": ("json", "cookie", "session"), "graphql_sdl_scope": ("items", "system")}
+_SIGNING_IN = ("public", "handshake", "strict")
+_ENUMS = {
+    "auth_mode": ("json", "cookie", "session"),
+    "graphql_sdl_scope": ("items", "system"),
+    "server_info_websocket_rest_authentication": _SIGNING_IN,
+    "server_info_websocket_graphql_authentication": _SIGNING_IN,
+}
 
 
 def operations(outline: Outline, table: Mapping[str, Operation]) -> Iterator[tuple[str, Operation]]:
@@ -198,9 +219,13 @@ def operations(outline: Outline, table: Mapping[str, Operation]) -> Iterator[tup
             yield name, operation
 
 
-def add_operations(outline: Outline, found: Definitions) -> None:
-    """Add the operations and their types to the definitions of a schema."""
-    found.update(_types(outline))
+def add_operations(outline: Outline, found: Definitions, off: Collection[str]) -> None:
+    """Add the operations and their types to the definitions of a schema.
+
+    ``off`` are the members of `server_info`, by type and name, of what this server does not do: each is
+    then but a Boolean.
+    """
+    found.update(_types(outline, off))
     for root, table in (("Query", QUERIES), ("Mutation", MUTATIONS)):
         added = {
             name: FieldDefinition(operation.type, operation.arguments, None, operation.defaults)
@@ -231,8 +256,14 @@ def _known(operation: Operation, found: Definitions) -> bool:
 _MADE = ("directus_", "create_", "update_")
 
 
-def _types(outline: Outline) -> Definitions:
-    found: Definitions = {name: _object("object", members) for name, members in _OBJECTS.items()}
+def _types(outline: Outline, off: Collection[str]) -> Definitions:
+    found: Definitions = {
+        name: _object(
+            "object",
+            {key: "Boolean" if f"{name}.{key}" in off else type_ for key, type_ in members.items()},
+        )
+        for name, members in _OBJECTS.items()
+    }
     found |= {name: _object("input", members) for name, members in _INPUTS.items()}
     found |= {name: _object("enum", dict.fromkeys(members, "")) for name, members in _ENUMS.items()}
     found["permissions_me_type"] = TypeDefinition("scalar", dict)
@@ -250,8 +281,8 @@ def _types(outline: Outline) -> Definitions:
         required = {key: f"{type_}!" if needed else type_ for key, (type_, needed) in meta.items()}
         optional = {key: type_ for key, (type_, _) in meta.items()}
         for prefix, suffix, fields in (
-            ("", "", required),
-            ("write_", "", required),
+            ("", "", optional if name == "relations" else required),
+            ("write_", "", optional),
             ("write_", "_input", optional),
         ):
             kind: Literal["object", "input"] = "input" if suffix else "object"
@@ -261,7 +292,8 @@ def _types(outline: Outline) -> Definitions:
                 members["fields"] = "[write_directus_fields_input!]"
             found[f"{base}{suffix}"] = _object(kind, members)
             found[f"{base}_meta{suffix}"] = _object(kind, fields)
-            found[f"{base}_schema{suffix}"] = _object(kind, table)
+            columns = {key: type_.rstrip("!") for key, type_ in table.items()} if suffix else table
+            found[f"{base}_schema{suffix}"] = _object(kind, columns)
     return found
 
 
