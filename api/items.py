@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from api.batch import key_text
 from api.commands import make_command
 from api.keys import Context
-from domain.access.rights import ADMINISTRATOR, Action
+from domain.access.rights import Action
 from domain.errors import Forbidden
 from domain.model.keys import join_key
 from projections.flows.runner import Flows
@@ -99,13 +99,15 @@ class Items:
         )
 
     async def matching(self, context: Context, collection: str, query: Mapping[str, Any]) -> list[str]:
-        """The keys of the items a query selects; the caller's right to read them does not matter here."""
+        """The keys of the items a query selects among those that the caller may read: what a change of them
+        answers would tell of others, and of hidden values.
+        """
         found = context.model.collections.get(collection)
         if found is None or not found.primary_key:
             raise Forbidden.collection(collection)
         columns = found.primary_key
         wanted = {**query, "fields": list(columns)}
-        rows = await self._reader.rows(context.model, ADMINISTRATOR, context.caller, collection, wanted)
+        rows = await self._reader.rows(context.model, context.rights, context.caller, collection, wanted)
         return [join_key([row[column] for column in columns]) for row in rows]
 
     async def reaches(self, context: Context, collection: str, key: str, action: Action) -> bool:

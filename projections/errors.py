@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from domain.access.secrets import masked_error
 from domain.errors import (
     ActaError,
     InternalError,
@@ -61,7 +62,14 @@ def translate(error: psycopg.Error, attempt: Attempt | None = None) -> ActaError
             "the database refused a statement: %s %s", state, error.diag.message_primary, exc_info=error
         )
         return InternalError(error.diag.message_primary or "An unexpected error occurred.")
-    return make(error, attempt)
+    return _without_secret(make(error, attempt), attempt)
+
+
+def _without_secret(found: ActaError, attempt: Attempt | None) -> ActaError:
+    place = found.extensions.get("collection")
+    collection = attempt.model.collections.get(str(place)) if attempt else None
+    field = collection.fields.get(str(found.extensions.get("field"))) if collection else None
+    return masked_error(found, secret=field is not None and field.secret)
 
 
 def _about_a_value(error: psycopg.Error, attempt: Attempt | None) -> bool:

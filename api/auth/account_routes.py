@@ -96,13 +96,13 @@ async def register(request: web.Request) -> web.Response:
 
 async def verify_email(request: web.Request) -> web.Response:
     """GET /users/register/verify-email."""
-    token = request.query.get("token")
-    if not token:
+    tokens = request.query.getall("token", [])
+    if len(tokens) > 1 or any(name.startswith("token[") for name in request.query):
+        return _sent_to(request, "/admin/login")
+    if not tokens or not tokens[0]:
         raise InvalidToken()
-    user = await request.app[ACCOUNTS].verify(token, *_from(request))
-    response = web.Response(status=302)
-    response.headers["Location"] = own_url(request.app[SETTINGS], f"/admin/users/{user}")
-    return response
+    user = await request.app[ACCOUNTS].verify(tokens[0], *_from(request))
+    return _sent_to(request, f"/admin/users/{user}")
 
 
 def routes() -> list[web.RouteDef]:
@@ -119,6 +119,12 @@ def routes() -> list[web.RouteDef]:
 
 def _from(request: web.Request) -> tuple[Origin, UUID]:
     return origin_of(request, request.app[SETTINGS].auth), UUID(request[REQUEST_ID])
+
+
+def _sent_to(request: web.Request, path: str) -> web.Response:
+    response = web.Response(status=302)
+    response.headers["Location"] = own_url(request.app[SETTINGS], path)
+    return response
 
 
 def _filled(body: dict[str, Any], name: str) -> str:

@@ -35,7 +35,8 @@ async def login(request: web.Request) -> web.Response:
 async def local_login(request: web.Request, provider: str) -> web.Response:
     """A login with address and password, as a user of a provider whose passwords are kept here."""
     settings = request.app[SETTINGS].auth
-    return await stalled(_login(request, settings, provider), settings.login_stall)
+    body = await read_object(request)
+    return await stalled(_login(request, body, settings, provider), settings.login_stall)
 
 
 async def refresh(request: web.Request) -> web.Response:
@@ -90,8 +91,9 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
-async def _login(request: web.Request, settings: AuthSettings, provider: str) -> web.Response:
-    body = await read_object(request)
+async def _login(
+    request: web.Request, body: dict[str, Any], settings: AuthSettings, provider: str
+) -> web.Response:
     email = text_of(body, "email", required=True)
     if not is_email(email):
         raise InvalidPayload('"email" must be a valid email')

@@ -19,6 +19,7 @@ from api.bodies import read_object
 from api.keys import ACCOUNT_LOOKUP, CONTEXT, ITEMS, POST, REQUEST_ID, SETTINGS, SHARES
 from api.responses import data, no_content
 from domain.access.emails import is_email
+from domain.access.secrets import MASK
 from domain.errors import Forbidden, InvalidCredentials, InvalidPayload, RouteNotFound
 from projections.database import Database
 from projections.system.accounts import Accounts, Share, lock_share
@@ -26,7 +27,6 @@ from projections.system.users import UserLog
 from services.mail.templates import as_html
 
 COLLECTION = "directus_shares"
-MASK = "**********"
 MOST_ADDRESSES = 100
 
 

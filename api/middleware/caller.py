@@ -14,13 +14,15 @@ from domain.errors import InvalidCredentials, InvalidToken
 
 UPGRADE = hdrs.UPGRADE
 OPEN_PATHS = frozenset({"/server/ping", "/", "/robots.txt"})
+# Where pages for people stand, if anything is put there: they come before any login.
+ADMIN = "/admin"
 
 
 @web.middleware
 async def caller(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find the caller and his rights, and fix the model this request works on."""
     app = request.app
-    if request.path in OPEN_PATHS or (request.path in app[SOCKET_PATHS] and UPGRADE in request.headers):
+    if _is_open(request):
         return await handler(request)
     try:
         identity = await app[AUTHENTICATOR].identify(request)
@@ -32,6 +34,13 @@ async def caller(request: web.Request, handler: Handler) -> web.StreamResponse:
         request[REQUEST_ID], identity.caller, identity.rights, app[MODELS].current, identity.session
     )
     return await handler(request)
+
+
+def _is_open(request: web.Request) -> bool:
+    path = request.path
+    if path in OPEN_PATHS or path == ADMIN or path.startswith(f"{ADMIN}/"):
+        return True
+    return path in request.app[SOCKET_PATHS] and UPGRADE in request.headers
 
 
 def _refused(request: web.Request, error: InvalidCredentials | InvalidToken) -> web.Response:

@@ -14,12 +14,13 @@ from aiohttp import web
 from api.batch import Batch, delete_batch, read_batch, update_batch
 from api.bodies import read_json
 from api.items import Items, Raw, Written
-from api.keys import CONTEXT, ITEMS, Context
+from api.keys import CONTEXT, ITEMS, SETTINGS, Context
 from api.once import expected_versions, once, refuse_versions
 from api.responses import item_json, no_content, raw_json
 from api.rest.exports import answer_export, wanted_format
 from api.rest.streams import is_large, stream_export
 from domain.errors import Forbidden, InvalidPayload
+from domain.query.text import parse_text
 
 EMPTY_LIST = b'{"data":[]}'
 
@@ -98,6 +99,8 @@ class ItemHandlers:
         else:
             batch = update_batch(body)
             wanted = await _selected(items, context, collection, batch)
+            if batch.query is not None and not wanted and context.rights.may(collection, "update"):
+                return raw_json(EMPTY_LIST)
             keys = await items.update(context, collection, wanted, batch.data or {})
         return await self._echo_many(request, context, collection, keys)
 
@@ -188,6 +191,12 @@ class ItemHandlers:
             )
         except Forbidden:
             return no_content()
+
+
+def raw_query(request: web.Request, text: str) -> dict[str, Any]:
+    """The parameters of a query string, for handlers that change some of them."""
+    limits = request.app[SETTINGS].query
+    return parse_text(text, brackets=limits.max_parse_depth, elements=limits.array_limit)
 
 
 async def _selected(items: Items, context: Context, collection: str, batch: Batch) -> list[str]:

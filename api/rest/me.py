@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -9,8 +10,9 @@ from aiohttp import web
 from api.bodies import read_object
 from api.keys import AUTHENTICATOR, CONTEXT, ITEMS, Context
 from api.responses import data, no_content, raw_json
+from api.rest.handlers import raw_query
 from domain.access.permissions import ACTIONS, Row, field_names
-from domain.access.rights import Action
+from domain.access.rights import ADMINISTRATOR, Action, Rights
 from domain.errors import Forbidden, InvalidCredentials, InvalidPayload
 
 USERS, ROLES = "directus_users", "directus_roles"
@@ -61,9 +63,8 @@ async def read_roles(request: web.Request) -> web.Response:
     if not keys:
         return data([])
     try:
-        return raw_json(
-            await request.app[ITEMS].read_many(context, ROLES, keys, request.rel_url.raw_query_string)
-        )
+        query = {**raw_query(request, request.rel_url.raw_query_string), "limit": -1, "sort": "id"}
+        return raw_json(await request.app[ITEMS].read_many(context, ROLES, keys, query))
     except Forbidden:
         return data([{"id": key} for key in keys])
 
@@ -87,6 +88,8 @@ async def read_permissions(request: web.Request) -> web.Response:
     if context.rights.admin:
         full = {action: {"access": "full", "fields": ["*"]} for action in ACTIONS}
         return data(dict.fromkeys(context.model.collections, full))
+    if caller.share is not None:
+        return data(_summary(_rows_of(context.rights)))
     rows = await request.app[AUTHENTICATOR].rights.permission_rows(caller.policies, app=caller.app)
     return data(_summary(rows))
 
@@ -101,13 +104,45 @@ async def read_item_permissions(request: web.Request) -> web.Response:
     if context.rights.admin:
         return data({action: {"access": True} for action in actions})
     found = context.model.collections.get(collection)
-    allowed = {}
+    allowed: dict[str, dict[str, Any]] = {}
     for action in actions:
         may = found is not None and context.rights.may(collection, action)
         if may and key is not None:
             may = await request.app[ITEMS].reaches(context, collection, key, action)
         allowed[action] = {"access": may}
+    if found is not None and found.singleton:
+        allowed["update"] = await _singleton(request, context, collection)
     return data(allowed)
+
+
+async def _singleton(request: web.Request, context: Context, collection: str) -> dict[str, Any]:
+    """How the one item may be written: by the rules of creation while it is not there."""
+    items = request.app[ITEMS]
+    everything = replace(context, rights=ADMINISTRATOR)
+    keys = await items.matching(everything, collection, {"limit": 1})
+    action: Action = "update" if keys else "create"
+    may = context.rights.may(collection, action)
+    if may and keys:
+        may = await items.reaches(context, collection, keys[0], action)
+    caller = context.caller
+    rows = await request.app[AUTHENTICATOR].rights.permission_rows(caller.policies, app=caller.app)
+    summary = _access([row for row in rows if (row["collection"], row["action"]) == (collection, action)])
+    return {"access": may, "fields": summary.get("fields", []), "presets": summary.get("presets", {})}
+
+
+def _rows_of(rights: Rights) -> list[Row]:
+    """Rights as the rows that would give them."""
+    return [
+        {
+            "collection": collection,
+            "action": action,
+            "permissions": rule.filter,
+            "presets": rule.presets,
+            "fields": ["*"] if rule.fields is None else sorted(rule.fields),
+        }
+        for (collection, action), rules in rights.rules.items()
+        for rule in rules
+    ]
 
 
 def _summary(rows: list[Row]) -> dict[str, Any]:

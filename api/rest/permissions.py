@@ -9,13 +9,13 @@ import orjson
 from aiohttp import web
 
 from api.items import Raw
-from api.keys import CONTEXT, ITEMS, SETTINGS
+from api.keys import CONTEXT, ITEMS
 from api.responses import raw_json
+from api.rest.handlers import raw_query
 from api.rest.resources import SYSTEM
 from api.rest.system import SystemHandlers, resource_routes
 from domain.access.minimal import MINIMAL
 from domain.items.rules import failures
-from domain.query.text import parse_text
 
 PATH = "/permissions"
 
@@ -25,12 +25,7 @@ class PermissionHandlers(SystemHandlers):
 
     async def _read(self, request: web.Request, collection: str, raw: Raw) -> web.StreamResponse:
         context = request[CONTEXT]
-        limits = request.app[SETTINGS].query
-        given = raw
-        if isinstance(raw, str):
-            given = parse_text(raw, brackets=limits.max_parse_depth, elements=limits.array_limit)
-        assert isinstance(given, Mapping)
-        query = {**given, "limit": -1}
+        query = {**(raw_query(request, raw) if isinstance(raw, str) else raw), "limit": -1}
         body = await request.app[ITEMS].read(context, collection, query)
         if not context.caller.app or "aggregate" in query or "groupBy" in query:
             return raw_json(body)

@@ -7,7 +7,7 @@ entry denies. Administrators carry no rules and pass everything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Action = Literal["create", "read", "update", "delete", "share"]
@@ -52,10 +52,14 @@ class Rights:
         return self.admin or bool(self.of(collection, action))
 
     def reading_as(self, collection: str, action: Action) -> Rights:
-        """The rights with which a read finds the items of a collection that ``action`` may touch."""
-        if self.admin:
+        """The rights with which a read finds the items of a collection that ``action`` may touch.
+
+        Which fields a rule about another action names says nothing of what may be asked about its items.
+        """
+        if self.admin or action == "read":
             return self
-        rules = {**self.rules, (collection, "read"): self.of(collection, action)}
+        found = tuple(replace(rule, fields=None) for rule in self.of(collection, action))
+        rules = {**self.rules, (collection, "read"): found}
         return Rights(f"{self.key}/{action}/{collection}", rules=rules)
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.access.permissions import Row, rights_of
-from domain.access.rights import Rights, Rule
+from domain.access.rights import ADMINISTRATOR, Rights, Rule
 from domain.model.schema import Model
 
 Filter = Mapping[str, Any]
 FREE = ("directus_collections", "directus_fields", "directus_relations", "directus_translations")
 _EVERYTHING = Rule(fields=None)
+_NO_FIELD = Rule(fields=frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,11 @@ def share_rights(
     fields = None if everything else _union(base_rules(collection, author, role))
     rows: list[Row] = [_row(name, _EVERYTHING, {}) for name in FREE]
     for name, conditions in filters.items():
-        for rule in base_rules(name, author, role):
+        rules = base_rules(name, author, role)
+        if not rules and name == collection and base_rules(name, author, ADMINISTRATOR):
+            # A share whose role may see no field still tells that its item is there.
+            rules = (_NO_FIELD,)
+        for rule in rules:
             # The reference lets a related collection show only fields named like the shared item's.
             limited = Rule(fields=_common(rule.fields, fields), filter=rule.filter)
             rows += [_row(name, limited, condition) for condition in conditions]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from domain.access.command import Command
 from domain.access.rights import Rule
+from domain.access.secrets import masked_error
 from domain.errors import ActaError, ErrorGroup, FailedValidation, Forbidden
 from domain.items.dynamic import resolved
 from domain.items.rules import failures
@@ -71,7 +72,12 @@ def validate(
             if permission.validation:
                 found += failures(resolved(permission.validation, command.caller), payload, path)
     if found:
-        raise ErrorGroup(found)
+        raise ErrorGroup([_without_secret(shape, error) for error in found])
+
+
+def _without_secret(shape: Shape, error: ActaError) -> ActaError:
+    field = shape.collection.fields.get(str(error.extensions.get("field")))
+    return masked_error(error, secret=field is not None and field.secret)
 
 
 def permit(shape: Shape, command: Command, action: Literal["create", "update", "delete"]) -> None:

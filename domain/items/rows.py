@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from domain.access.secrets import masked_error
 from domain.errors import ActaError, Forbidden, InvalidPayload, ValueOutOfRange, ValueTooLong
 from domain.items.shape import Shape, WritableField
 from domain.items.values import Refused
@@ -108,9 +109,9 @@ def refusal(shape: Shape, entry: WritableField, value: Any, refused: Refused) ->
     """The error that a refused value is answered with."""
     name = entry.field.name
     if refused.why == "length":
-        return ValueTooLong(shape.name, name, value=value)
+        return masked_error(ValueTooLong(shape.name, name, value=value), secret=entry.field.secret)
     if refused.why == "range":
-        return ValueOutOfRange(shape.name, name, value=value)
+        return masked_error(ValueOutOfRange(shape.name, name, value=value), secret=entry.field.secret)
     if entry.column.primary_key:
         return Forbidden()
     return InvalidPayload(f'Field "{name}" in collection "{shape.name}" has to be {refused.expected}')

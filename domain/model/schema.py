@@ -134,6 +134,11 @@ class Field:
         return "conceal" in self.special or "encrypt" in self.special
 
     @property
+    def secret(self) -> bool:
+        """Whether the column holds secrets or digests of secrets."""
+        return self.concealed or "hash" in self.special or self.type == "hash"
+
+    @property
     def searchable(self) -> bool:
         """Whether ``search`` may look at the field."""
         return not self.concealed and (self.meta is None or self.meta.get("searchable") is not False)

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import orjson
 
+from domain.access.secrets import MASK
 from domain.log import Record
 from domain.log.mapper import CLASS_VERSION
 from domain.model import Model
 
 CONTENT_TYPE: Final = b"application/cloudevents+json; charset=utf-8"
-MASK: Final = "**********"
 SCHEMA_TOPICS: Final = ("collection.", "field.", "relation.")
 DELETED: Final = "item.deleted"
 # What Kafka allows in the name of a topic.
@@ -143,8 +143,4 @@ def secret_fields(model: Model, collection: str) -> frozenset[str]:
     found = model.collections.get(collection)
     if found is None:
         return frozenset()
-    return frozenset(
-        name
-        for name, field in found.fields.items()
-        if field.concealed or "hash" in field.special or field.type == "hash"
-    )
+    return frozenset(name for name, field in found.fields.items() if field.secret)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from domain.access.caller import Caller
-from domain.access.rights import ADMINISTRATOR, Rights
+from domain.access.rights import Rights
 from domain.errors import Forbidden, InvalidPayload
 from domain.flows.running import Run
 from domain.model.keys import join_key
@@ -115,8 +115,7 @@ class ItemOperations:
         if found is None or not found.primary_key:
             raise Forbidden.collection(collection)
         wanted = {**query, "fields": list(found.primary_key)}
-        rows = await self._services.reader.rows(model, ADMINISTRATOR, caller, collection, wanted)
-        del rights
+        rows = await self._services.reader.rows(model, rights, caller, collection, wanted)
         return [join_key([row[column] for column in found.primary_key]) for row in rows]
 
     def _key(self, collection: str, key: str) -> Any:

@@ -13,8 +13,6 @@ from domain.query.plan import Scalar
 from projections.reading.compose import Piece, word
 from projections.reading.expressions import Expressions
 
-MASK = "**********"
-
 
 def formatted(expressions: Expressions, scalar: Scalar) -> Piece:
     """A value in its form."""

@@ -212,11 +212,18 @@ async def test_a_share_reads_its_item_and_nothing_else(
         assert made.status == 200
         assert (await his.post("/shares", {**share, "item": "2"})).status == 403
         assert (await his.post("/shares", {**share, "item": "99"})).status == 403
-        assert (await his.patch(f"/shares/{made.data['id']}", {"item": "2"})).status == 403
+        path, chief = f"/shares/{made.data['id']}", (await api.get("/users/me", fields="id,role")).data
+        for change in ({"item": "2"}, {"user_created": chief["id"]}):
+            assert (await his.patch(path, change)).status == 403, change
+        assert (await his.patch(path, {"role": guest.role, "password": "**********"})).status == 200
+        its = (await api.post("/shares", share)).data["id"]
+        assert (await his.patch(f"/shares/{its}", {"role": chief["role"]})).status == 403
     tokens = (await anonymous.post("/shares/auth", {"share": made.data["id"]})).data
     async with client(server, tokens["access_token"]) as visitor:
         assert (await visitor.get("/items/notes")).data == [{"id": 1, "title": "first"}]
         assert (await visitor.get("/items/notes", fields="secret")).status == 403
+        mine = (await visitor.get("/permissions/me")).data
+        assert mine["notes"]["read"] == {"access": "partial", "fields": ["id", "title"]}
         assert (await visitor.get("/items/notes/2")).status == 403
         assert (await visitor.get("/users")).status == 403
         assert (await visitor.patch("/items/notes/1", {"title": "x"})).status == 403

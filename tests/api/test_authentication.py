@@ -201,3 +201,54 @@ async def test_a_mask_sent_back_changes_nothing(api: Client, anonymous: Client, 
     assert answer.status == 200
     assert (await login(anonymous, user["email"])).status == 200
     assert (await anonymous.request("GET", "/users/me", headers=with_token("**********"))).status == 401
+
+
+async def test_pages_for_people_come_before_any_login(anonymous: Client) -> None:
+    for path in ("/admin", "/admin/login"):
+        assert (await anonymous.request("GET", path, headers=with_token("stale"))).status == 404
+    assert (await anonymous.request("GET", "/administration", headers=with_token("stale"))).status == 401
+
+
+async def test_refused_secrets_are_not_repeated(api: Client) -> None:
+    fields = [
+        {"field": "code", "type": "string", "meta": {"special": ["conceal"]}, "schema": {"max_length": 9}},
+        {
+            "field": "pin",
+            "type": "hash",
+            "meta": {"special": ["hash"], "validation": {"pin": {"_regex": "^.$"}}},
+        },
+    ]
+    assert (
+        await api.post("/collections", {"collection": "safe", "schema": {}, "fields": fields})
+    ).status == 200
+    for payload in ({"code": "much too long"}, {"pin": "not one sign"}):
+        refused = await api.post("/items/safe", payload)
+        assert refused.status == 400
+        assert next(iter(payload.values())) not in str(refused.body)
+        assert "**********" in str(refused.body)
+    assert (await api.delete("/collections/safe")).status == 204
+
+
+async def test_own_permissions_on_one_item(server: Server, api: Client) -> None:
+    made = await api.post("/collections", {"collection": "about", "meta": {"singleton": True}, "schema": {}})
+    assert made.status == 200
+    rights = [
+        {"collection": "about", "action": "create", "fields": ["id"], "presets": {"id": 7}},
+        {"collection": "about", "action": "update", "fields": ["text"], "permissions": {"id": {"_eq": 8}}},
+    ]
+    policy = {"name": "p", "permissions": {"create": rights, "update": [], "delete": []}}
+    key = (await api.post("/policies", policy)).data["id"]
+    roles = [(await api.post("/roles", {"name": f"me{n}"})).data["id"] for n in range(2)]
+    await api.patch(f"/roles/{roles[0]}", {"parent": roles[1], "policies": [{"policy": key}]})
+    await api.post("/users", {"email": "own@example.com", "token": "own-token", "role": roles[0]})
+    nothing = {"access": False}
+    async with client(server, "own-token") as own:
+        answer = (await own.get("/permissions/me/about")).data
+        assert answer["update"] == {"access": True, "fields": ["id"], "presets": {"id": 7}}
+        assert answer["delete"] == answer["share"] == nothing
+        await api.patch("/items/about", {})
+        answer = (await own.get("/permissions/me/about")).data
+        assert answer["update"] == {"access": False, "fields": ["text"], "presets": {}}
+        listed = (await own.get("/roles/me", limit=1)).data
+        assert [role["id"] for role in listed] == sorted(roles)
+    await api.delete("/collections/about")

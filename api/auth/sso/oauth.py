@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -265,10 +265,8 @@ class OpenIdClient(OAuthClient):
     def _read(self, profile: Mapping[str, Any], token: Mapping[str, Any]) -> Profile:
         known = flat(profile)
         email = text(known.get("email"))
-        if self.settings.verified_email and known.get("email_verified") is not True:
-            raise InvalidCredentials()
         key = self.settings.identifier_key
-        return self._made(
+        found = self._made(
             text(known.get(key)) if key else None,
             email,
             text(known.get("given_name")),
@@ -276,3 +274,9 @@ class OpenIdClient(OAuthClient):
             known,
             token,
         )
+        if not self.settings.verified_email or known.get("email_verified") is True:
+            return found
+        if found.identifier == email:
+            # Whoever can choose his address could be anybody.
+            raise InvalidCredentials()
+        return replace(found, verified=False)

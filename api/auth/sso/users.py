@@ -19,7 +19,10 @@ from projections.system.users import UserLog
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who somebody is there; ``role`` counts when ``role_given``, ``refresh`` is a token of theirs."""
+    """Who somebody is there; ``role`` counts when ``role_given``, ``refresh`` is a token of theirs.
+
+    An address that is not ``verified`` makes no user, and changes none.
+    """
 
     provider: str
     identifier: str
@@ -29,6 +32,7 @@ class Profile:
     role: UUID | None = None
     role_given: bool = False
     refresh: str | None = None
+    verified: bool = True
 
 
 class ProviderUsers:
@@ -51,7 +55,7 @@ class ProviderUsers:
         """
         account = await self._accounts.by_identifier(profile.identifier)
         if account is None:
-            if not create:
+            if not create or not profile.verified:
                 raise InvalidCredentials()
             return await self._made(profile, origin, request)
         if account.provider != profile.provider or account.status != "active":
@@ -106,7 +110,7 @@ class ProviderUsers:
             "first_name": profile.first_name and profile.first_name[:50],
             "last_name": profile.last_name and profile.last_name[:50],
         }
-        if profile.email is not None and is_email(profile.email):
+        if profile.email is not None and profile.verified and is_email(profile.email):
             found["email"] = profile.email
         return found
 

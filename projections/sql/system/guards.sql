@@ -118,3 +118,10 @@ with recursive granted (role, "user", admin, app) as (
 )
 select count(*) filter (where admin), count(*) filter (where app), count(*) filter (where not app and not admin)
 from users;
+
+
+-- name: foreign_shares
+-- Whether some of these shares are not this user's.
+select 1 from acta.directus_shares s
+where s.id::text = any(%(keys)s) and s.user_created is distinct from %(user)s
+limit 1;

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.access.emails import is_email
-from domain.access.secrets import digest
+from domain.access.secrets import MASK, digest
 from domain.errors import FailedValidation, InvalidPayload, RecordNotUnique
 from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload, require_admin, require_seats
 from projections.system.rights import touch_rights
 
 COLLECTION = "directus_users"
-MASK = "**********"
 # Changing these says nothing about who may do what.
 HARMLESS = frozenset({"last_access", "last_page"})
 _OF_ADMINS = ("status", "role", "policies")
