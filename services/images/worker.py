@@ -24,6 +24,7 @@ from services.images.metadata import inspect
 from services.images.operations import BadOperation
 from services.images.transforming import transform
 
+NICENESS = 5
 _KINDS = {"transform": transform, "inspect": inspect, "probe": probe}
 
 
@@ -35,6 +36,8 @@ def main() -> None:
     # Loaders for formats with a record of holes stay shut, whatever a file claims to be.
     pyvips.block_untrusted_set(True)
     pyvips.cache_set_max(0)
+    # Whoever waits for anything but an image comes first.
+    os.nice(NICENESS)
     _limit_memory(int(sys.argv[1]))
     for line in sys.stdin.buffer:
         answers.write(orjson.dumps(_outcome(orjson.loads(line)), default=str) + b"\n")

@@ -1,6 +1,7 @@
 """A power cut during uploads, replacements and deletions: no row without object, no object without row."""
 
 import asyncio
+import hashlib
 import random
 from contextlib import suppress
 from pathlib import Path
@@ -13,12 +14,12 @@ from tests.support.files import Files, Part, files
 from tests.support.server import start
 from tests.support.waiting import until
 
-ROUNDS = 3
-CLIENTS = 40
+ROUNDS = 2
+CLIENTS = 100
 
 
-async def _busy(api: Files, number: int) -> None:
-    """Upload, replace and delete until the server is gone."""
+async def busy(api: Files, number: int) -> None:
+    """Upload, replace, bring back and delete until the server is gone."""
     chance = random.Random(number)
     with suppress(aiohttp.ClientError, OSError):
         while True:
@@ -27,8 +28,21 @@ async def _busy(api: Files, number: int) -> None:
             key = answer.data["id"]
             if chance.random() < 0.5:
                 await api.send("PATCH", f"/files/{key}", [Part("file", content[::-1], f"{number}.dat")])
+                if chance.random() < 0.5:
+                    digest = hashlib.sha256(content).hexdigest()
+                    await api.post(f"/files/{key}/contents/{digest}/restore", {})
             if chance.random() < 0.3:
                 await api.delete(f"/files/{key}")
+
+
+async def under_way(served_url: str) -> None:
+    """Wait until there are results as well as uploads that have none yet."""
+    before = len(checksums(served_url))
+
+    async def begun() -> bool:
+        return len(checksums(served_url)) >= before + 20
+
+    await until(begun, 60)
 
 
 def expected(served_url: str) -> tuple[set[str], int]:
@@ -43,6 +57,12 @@ def expected(served_url: str) -> tuple[set[str], int]:
     return {row[0] for row in rows}, left[0]
 
 
+def checksums(served_url: str) -> list[tuple[str, str]]:
+    """The path of each object, and its checksum."""
+    with psycopg.connect(served_url) as connection:
+        return connection.execute("select path, sha256 from acta.file_contents").fetchall()
+
+
 def stored(storage: Path) -> set[str]:
     return {str(path.relative_to(storage)) for path in storage.rglob("*") if path.is_file()}
 
@@ -54,8 +74,9 @@ async def test_kill_9_leaves_rows_and_objects_in_step(served_url: str, storage: 
     for _ in range(ROUNDS):
         server = start(served_url, "--no-followers", extra=extra)
         async with files(server) as api:
-            clients = [asyncio.create_task(_busy(api, number)) for number in range(CLIENTS)]
-            await asyncio.sleep(0.5 + chance.random())
+            clients = [asyncio.create_task(busy(api, number)) for number in range(CLIENTS)]
+            await under_way(served_url)
+            await asyncio.sleep(chance.random() / 2)
             server.kill()
             await asyncio.gather(*clients, return_exceptions=True)
     server = start(served_url, "--no-followers", extra=extra)
@@ -68,6 +89,8 @@ async def test_kill_9_leaves_rows_and_objects_in_step(served_url: str, storage: 
         paths, _ = expected(served_url)
         assert paths, "nothing was uploaded"
         assert stored(storage) == paths
+        for path, digest in checksums(served_url):
+            assert hashlib.sha256((storage / path).read_bytes()).hexdigest() == digest, path
     finally:
         server.stop()
 

@@ -9,10 +9,11 @@ import aiohttp
 import psycopg
 import pytest
 
+from tests.files.test_crash import busy, checksums, expected, under_way
 from tests.support.files import Files, Part, files, opened, picture
 from tests.support.media import film
 from tests.support.minio import BUILD_SECONDS, Bucket, running_minio
-from tests.support.server import Server, running_server
+from tests.support.server import Server, running_server, start
 from tests.support.waiting import until
 
 # The first of them builds the server where that has never been done.
@@ -88,6 +89,7 @@ async def test_several_locations_at_once(api: Files, storage: Path) -> None:
     record = await api.upload(b"here", "a.txt", "text/plain", storage="local")
     assert (storage / record["filename_disk"]).read_bytes() == b"here"
     assert (await api.fetch(f"/assets/{record['id']}"))[2] == b"here"
+    await api.delete(f"/files/{record['id']}")
 
 
 async def test_a_client_that_leaves_leaves_nothing(api: Files, bucket: Bucket, served_url: str) -> None:
@@ -133,6 +135,52 @@ async def test_away_and_back(api: Files, bucket: Bucket, served_url: str) -> Non
     assert bucket.objects() == before - {record["filename_disk"]}
 
 
+async def test_away_in_the_middle_of_an_upload_and_a_download(
+    api: Files, bucket: Bucket, served_url: str
+) -> None:
+    content = bytes(range(256)) * 200_000
+    record = await api.upload(content, "a.bin")
+    before = bucket.objects()
+    head = b'--b\r\nContent-Disposition: form-data; name="f"; filename="lost.bin"\r\n\r\n'
+
+    async def body() -> AsyncIterator[bytes]:
+        yield head
+        for number in range(60):
+            if number == 25:
+                bucket.stop()
+            yield bytes(2**20)
+        yield b"\r\n--b--\r\n"
+
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    try:
+        async with api.session.get(f"{api.url}/assets/{record['id']}") as response:
+            assert response.status == 200
+            await response.content.readexactly(1_000_000)
+            async with api.session.post(f"{api.url}/files", data=body(), headers=kind) as upload:
+                assert upload.status == 503
+                assert upload.headers["Retry-After"]
+            # What was promised can't be had any more: the connection breaks, nothing false is sent.
+            with pytest.raises(aiohttp.ClientError):
+                await response.content.readexactly(len(content) - 1_000_000)
+        assert (await api.fetch(f"/assets/{record['id']}"))[0] == 503
+        assert (await api.get("/files", filter={"filename_download": "lost.bin"})).data == []
+        offer = await api.post(f"/files/{record['id']}/presigned", {})
+        assert (offer.status, offer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+    finally:
+        bucket.start()
+    with psycopg.connect(served_url, autocommit=True) as connection:
+        connection.execute("update acta.file_tasks set due = now()")
+
+    async def settled() -> bool:
+        unfinished = bucket.client._list_multipart_uploads(bucket.name, prefix="some/prefix/").uploads
+        return not unfinished and left(served_url) == 0
+
+    await until(settled, 20)
+    assert bucket.objects() == before
+    assert (await api.fetch(f"/assets/{record['id']}"))[2] == content
+    await api.delete(f"/files/{record['id']}")
+
+
 async def test_a_bucket_gives_and_takes_bytes_itself(api: Files, bucket: Bucket, served_url: str) -> None:
     before = bucket.objects()
     content = picture(60, 40)
@@ -170,3 +218,31 @@ async def test_earlier_contents_come_back(api: Files, bucket: Bucket, served_url
     await api.delete(path)
     assert bucket.objects() == before
     assert left(served_url) == 0
+
+
+@pytest.mark.slow
+async def test_kill_9_leaves_rows_and_objects_in_step(served_url: str, bucket: Bucket) -> None:
+    extra = {"STORAGE_LOCATIONS": "cloud", **bucket.settings("cloud")}
+    server = start(served_url, "--no-followers", extra=extra)
+    async with files(server) as api:
+        clients = [asyncio.create_task(busy(api, number)) for number in range(30)]
+        await under_way(served_url)
+        server.kill()
+        await asyncio.gather(*clients, return_exceptions=True)
+    server = start(served_url, "--no-followers", extra=extra)
+    try:
+
+        async def settled() -> bool:
+            return expected(served_url)[1] == 0
+
+        await until(settled, 60)
+        paths, _ = expected(served_url)
+        here = {name for name in bucket.objects() if "__" not in name}
+        assert paths, "nothing was uploaded"
+        assert here == paths
+        assert not bucket.client._list_multipart_uploads(bucket.name, prefix="some/prefix/").uploads
+        for path, digest in checksums(served_url):
+            content = bucket.client.get_object(bucket.name, f"some/prefix/{path}").read()
+            assert hashlib.sha256(content).hexdigest() == digest, path
+    finally:
+        server.stop()
