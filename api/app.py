@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
-from api import flows, keys
+from api import extensions, flows, keys
 from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
 from api.auth.wiring import wire
@@ -53,12 +53,15 @@ from api.rest import (
     system,
     utils,
 )
+from domain.hooks.registry import ACTIONS
 from domain.query.limits import QueryLimits
 from domain.settings import Settings
 from projections.database import Database
+from projections.emitter import Emitter
 from projections.flows.runner import Flows
 from projections.flows.services import FlowServices
 from projections.flows.store import FlowStore
+from projections.log import cursors, positions
 from projections.log.contexts import Contexts
 from projections.reading.past import PastReader
 from projections.reading.reader import Reader
@@ -71,6 +74,7 @@ from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 from projections.tables.writing.idempotency import IdempotencyKeys
 from projections.time.undo import Undo
+from services.extensions.loading import load
 from services.files.library import Library
 from services.files.objects import Objects
 from services.files.resumable import Resumable
@@ -112,11 +116,17 @@ ROOMS = (
     graphql,
     metrics,
     specs,
+    extensions,
 )
 
 
 def create_app(settings: Settings) -> web.Application:
-    """The application for one process."""
+    """The application for one process.
+
+    Raises:
+        ExtensionError: when an extension that must load can't be.
+    """
+    installed = load(settings)
     # From the outside in: what stands first sees the request first and the answer last.
     middlewares = [
         headers,
@@ -133,6 +143,9 @@ def create_app(settings: Settings) -> web.Application:
         client_max_size=settings.server.max_payload_size + 1,
     )
     app[keys.SETTINGS] = settings
+    app[keys.EXTENSIONS] = installed
+    for moment in ("app.before", "middlewares.before", "middlewares.after", "routes.before"):
+        installed.begin(moment, {"app": app})
     app.cleanup_ctx.append(_services)
     realtime.set_up(app)
     app.on_response_prepare.append(header_writer(settings))
@@ -144,6 +157,10 @@ def create_app(settings: Settings) -> web.Application:
         from api.auth.sso import routes as sso
 
         app.router.add_routes(sso.routes())
+    installed.begin("routes.custom.before", {"app": app})
+    app.router.add_routes(extensions.custom_routes(app, installed))
+    for moment in ("routes.custom.after", "routes.after", "app.after"):
+        installed.begin(moment, {"app": app})
     return app
 
 
@@ -158,6 +175,10 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
     try:
         models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         _wire(app, settings, database, models)
+        if app[keys.EXTENSIONS].hooks.acting:
+            # From now on, whenever the first worker starts.
+            async with database.connection() as connection:
+                await cursors.register(connection, ACTIONS, await positions.last_position(connection))
         if settings.providers.names:
             await app[keys.PROVIDERS].prepare()
         images = _wire_files(app, settings, database)
@@ -223,7 +244,10 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.PAST] = past = PastReader(database, reader, settings.history.fold_limit)
     world = World(GuardedClient(settings.files.import_deny), _Letters(app))
     services = FlowServices(database, models, reader, writer, rights, contexts, world, settings.flows)
-    flow_runner = app[keys.FLOWS] = Flows(services, FlowStore(database))
+    installed = app[keys.EXTENSIONS]
+    installed.door.open(services)
+    flow_runner = app[keys.FLOWS] = Flows(services, FlowStore(database), installed.operations)
+    writer.filtering.filters = app[keys.EMITTER] = Emitter(installed.hooks, flow_runner)
     app[keys.BACKGROUND] = set()
     app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency, past, flow_runner)
     schemas = Schemas(resolvers(), turned_off(settings))

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domain.errors import Forbidden, InvalidPayload
+from domain.errors import InvalidPayload
+from domain.model.keys import key_text
 
 Payload = dict[str, Any]
 
@@ -47,21 +48,6 @@ def delete_batch(body: Any) -> Batch:
 def key_texts(keys: Sequence[Any]) -> list[str]:
     """Keys as the texts by which items are addressed everywhere."""
     return [key_text(key) for key in keys]
-
-
-def key_text(key: Any) -> str:
-    """One key as text; what can't be a key can't be found either.
-
-    Raises:
-        Forbidden: for anything but texts and numbers.
-    """
-    if isinstance(key, str):
-        return key
-    if isinstance(key, bool) or not isinstance(key, (int, float)):
-        raise Forbidden()
-    if isinstance(key, float) and key.is_integer():
-        key = int(key)
-    return str(key)
 
 
 def _members(body: Any, allowed: tuple[str, ...]) -> dict[str, Any]:

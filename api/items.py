@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from api.batch import key_text
 from api.commands import make_command
 from api.keys import Context
 from domain.access.rights import Action
@@ -127,8 +126,7 @@ class Items:
         """Create an item, and answer where the writing statement could."""
         if context.once is not None:
             return Written((await self.create(context, collection, [payload]))[0])
-        given = await self._filtered(context, collection, "create", payload)
-        one = await self._settled(self._writer.create_one, context, collection, given, raw)
+        one = await self._settled(self._writer.create_one, context, collection, payload, raw)
         return Written(one.key, _envelope(one.answer), one.version)
 
     async def update_one(
@@ -143,7 +141,6 @@ class Items:
         """Change an item, if it has an expected version; as :meth:`create_one`, without a key when it is not
         there."""
         write = partial(self._writer.update_one, expected=expected)
-        payload = await self._filtered(context, collection, "update", payload, [key])
         if context.once is None:
             one = await self._settled(write, context, collection, key, payload, raw)
             return Written() if one is None else Written(one.key, _envelope(one.answer), one.version)
@@ -157,27 +154,22 @@ class Items:
 
     async def create(self, context: Context, collection: str, payloads: list[Payload]) -> list[str]:
         """Create items in one transaction; their keys in order."""
-        given = [await self._filtered(context, collection, "create", payload) for payload in payloads]
-        return await self._keys_of(self._writer.create, context, collection, given)
+        return await self._keys_of(self._writer.create, context, collection, payloads)
 
     async def update(self, context: Context, collection: str, keys: list[str], payload: Payload) -> list[str]:
         """The same change to all keys; those that exist come back."""
-        given = await self._filtered(context, collection, "update", payload, keys)
-        return await self._keys_of(self._writer.update, context, collection, keys, given)
+        return await self._keys_of(self._writer.update, context, collection, keys, payload)
 
     async def update_each(self, context: Context, collection: str, payloads: list[Payload]) -> list[str]:
         """A change of its own to each item, whose key stands in the payload."""
-        given = [await self._filtered(context, collection, "update", payload) for payload in payloads]
-        return await self._keys_of(self._writer.update_each, context, collection, given)
+        return await self._keys_of(self._writer.update_each, context, collection, payloads)
 
     async def delete(
         self, context: Context, collection: str, keys: list[str], expected: Expected | None = None
     ) -> list[str]:
         """Delete by keys, all or nothing; a single one may have to have an expected version."""
         delete = partial(self._writer.delete, expected=expected)
-        wanted = await self._flows.filtered(collection, "delete", context.caller, keys, {})
-        given = [key_text(key) for key in wanted] if isinstance(wanted, list) else []
-        return await self._keys_of(delete, context, collection, given)
+        return await self._keys_of(delete, context, collection, keys)
 
     async def upsert_singleton(
         self, context: Context, collection: str, payload: Payload, expected: Expected | None = None
@@ -187,8 +179,7 @@ class Items:
         async def upsert(*arguments: Any, **options: Any) -> list[str]:
             return [await self._writer.upsert_singleton(*arguments, expected=expected, **options)]
 
-        given = await self._filtered(context, collection, "update", payload)
-        await self._keys_of(upsert, context, collection, given)
+        await self._keys_of(upsert, context, collection, payload)
 
     async def update_silently(
         self, context: Context, collection: str, keys: list[str], payload: Payload
@@ -224,19 +215,6 @@ class Items:
         finally:
             self._rights.settle()
             self._flows.store.settle()
-
-    async def _filtered(
-        self,
-        context: Context,
-        collection: str,
-        action: str,
-        payload: Payload,
-        keys: Sequence[str] | None = None,
-    ) -> Payload:
-        """The payload after the flows that look at writes before they happen."""
-        members = {} if keys is None else {"keys": list(keys)}
-        found = await self._flows.filtered(collection, action, context.caller, payload, members)
-        return found if isinstance(found, dict) else {}
 
 
 def _envelope(answer: str | None) -> bytes | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from api.rest.metrics import Metrics
     from domain.access.sealed import Seal
     from projections.database import Database
+    from projections.emitter import Emitter
     from projections.flows.runner import Flows
     from projections.log.contexts import Contexts
     from projections.reading.past import PastReader
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from projections.tables.store import ModelStore
     from projections.tables.writing.idempotency import IdempotencyKeys, OnceKey
     from projections.time.undo import Undo
+    from services.extensions.loading import Extensions
     from services.files.library import Library
     from services.files.resumable import Resumable
     from services.files.variants import Variants
@@ -88,6 +90,8 @@ LIBRARY: web.AppKey[Library] = web.AppKey("library")
 RESUMABLE: web.AppKey[Resumable] = web.AppKey("resumable")
 WEB_CLIENT: web.AppKey[GuardedClient] = web.AppKey("web client")
 VARIANTS: web.AppKey[Variants] = web.AppKey("variants")
+EMITTER: web.AppKey[Emitter] = web.AppKey("emitter")
+EXTENSIONS: web.AppKey[Extensions] = web.AppKey("extensions")
 FLOWS: web.AppKey[Flows] = web.AppKey("flows")
 BACKGROUND: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("background tasks")
 SIGNER: web.AppKey[Signer] = web.AppKey("signer")

@@ -381,3 +381,10 @@ class InternalError(ActaError):
 
     def __init__(self, message: str = "An unexpected error occurred.") -> None:
         super().__init__(message)
+
+
+class ExtensionFailed(ActaError):
+    """Code of the operator raised something unforeseen, or answered what is of no use; the log says what."""
+
+    def __init__(self, extension: str) -> None:
+        super().__init__(f'Extension "{extension}" failed.', extension=extension)

@@ -147,6 +147,13 @@ class FlowSettings(Group):
     script_memory: int = Field(32, alias="FLOWS_RUN_SCRIPT_MAX_MEMORY", ge=8)
 
 
+class ExtensionSettings(Group):
+    """Installed extensions; times in milliseconds."""
+
+    must_load: bool = Field(False, alias="EXTENSIONS_MUST_LOAD")
+    hook_timeout: int = Field(5000, alias="EXTENSIONS_HOOK_TIMEOUT", ge=1)
+
+
 class LocalStorage(Group):
     """Files in a directory of this machine."""
 
@@ -199,6 +206,7 @@ class Settings(Group):
     realtime: RealtimeSettings = RealtimeSettings()
     metrics: MetricsSettings = MetricsSettings()
     flows: FlowSettings = FlowSettings()
+    extensions: ExtensionSettings = ExtensionSettings()
     kafka: KafkaSettings = KafkaSettings()
     files: FilesSettings = FilesSettings()
     assets: AssetsSettings = AssetsSettings()

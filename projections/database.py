@@ -26,6 +26,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.errors import ServiceUnavailable
+from projections.bound import bound
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 
@@ -101,8 +102,17 @@ class Database:
         await self.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection in autocommit mode. Raises ServiceUnavailable when the server is lost."""
+    async def connection(self, *, apart: bool = False) -> AsyncIterator[Connection]:
+        """A connection in autocommit mode, or that of the transaction the caller is part of
+        (`projections.bound`) unless it is to stand ``apart``.
+
+        Raises ServiceUnavailable when the server is lost.
+        """
+        within = None if apart else bound()
+        if within is not None:
+            async with within.connection(whole=False) as connection:
+                yield connection
+            return
         kept = await self._take()
         try:
             yield kept.connection
@@ -116,6 +126,11 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection inside BEGIN .. COMMIT; rolled back when the block raises."""
+        within = bound()
+        if within is not None:
+            async with within.connection(whole=True) as connection:
+                yield connection
+            return
         async with self.connection() as connection, connection.transaction():
             yield connection
 

@@ -11,7 +11,9 @@ from domain.settings import Settings
 from projections.database import Database
 from projections.prepare import prepare
 from projections.tables.store import ModelStore
+from services.extensions.loading import load
 from workers import presets, sealer
+from workers.actions import Actions
 from workers.external import External
 from workers.flows import executing
 from workers.flows import main as flows
@@ -39,9 +41,9 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     stop = stop or stop_on_signals()
     assert settings.database.url is not None
     url = settings.database.url.get_secret_value()
-    beginning = FlowFollower()
+    beginning, extensions = FlowFollower(), load(settings)
     running = [*followers(settings), beginning]
-    most = len(running) + executing.AT_ONCE + 8
+    most = len(running) + 1 + executing.AT_ONCE + 8
     async with await Database.open(url, maximum=most, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
@@ -51,6 +53,8 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
                 group.create_task(_watch(models, stop))
                 running.append(Publisher(settings.kafka, form_of(settings, models)))
+            if extensions.hooks.acting:
+                running.append(Actions(extensions.hooks, extensions.door, database))
             group.create_task(sealer.run(database, stop))
             group.create_task(wake.listen(database, stop))
             group.create_task(leadership.watch(stop))
@@ -61,7 +65,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 )
                 group.create_task(external.run(stop, leadership))
             group.create_task(presets.run(settings, database, stop))
-            group.create_task(flows.run(settings, database, leadership, beginning, stop))
+            group.create_task(flows.run(settings, database, leadership, beginning, extensions, stop))
             for follower in running:
                 group.create_task(follow(follower, database, wake, stop, leadership))
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
-from api.batch import key_text, key_texts
+from api.batch import key_texts
 from api.items import Items
 from api.keys import Context
 from api.realtime.protocol import Message
 from domain.errors import Forbidden, InvalidPayload
+from domain.model.keys import key_text
 
 NOTHING = b'{"data":[]}'
 Query = Mapping[str, Any]

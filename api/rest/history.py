@@ -11,7 +11,6 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
-from api.batch import key_text
 from api.bodies import read_object
 from api.commands import command_of
 from api.keys import CONTEXT, DATABASE, ITEMS, UNDO
@@ -19,6 +18,7 @@ from api.responses import data
 from domain.errors import Forbidden, InvalidPayload, InvalidQuery
 from domain.log.moments import parse_when
 from domain.model import join_key, split_key
+from domain.model.keys import key_text
 from projections.log.positions import last_position
 from projections.time.diff import blame as find_blame
 from projections.time.diff import diff_counts, diff_items

@@ -10,12 +10,12 @@ import orjson
 from aiohttp import web
 
 from api.auth.passwords import hash_text, verify_strict
-from api.batch import key_text
 from api.bodies import read_object
 from api.commands import command_of
 from api.keys import AUTHENTICATOR, CONTEXT, ITEMS, MODELS, SCHEMA, SORTER
 from api.responses import data, empty, no_content
 from domain.errors import Forbidden, InvalidPayload, InvalidQuery
+from domain.model.keys import key_text
 from domain.model.translations import language_rows
 
 ALPHABET = string.ascii_letters + string.digits + "-_"

@@ -5,9 +5,14 @@ def worker() -> None:
     """Run the followers of the log: sealer, publishers, jobs."""
     import uvloop
 
+    from cli.console import fail
     from cli.database import database
     from cli.settings import load_settings, with_secret
+    from services.extensions.registering import ExtensionError
     from workers.main import run
 
     with database(with_secret(load_settings())) as (settings, _):
-        uvloop.run(run(settings))
+        try:
+            uvloop.run(run(settings))
+        except ExtensionError as error:
+            fail(str(error))

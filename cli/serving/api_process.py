@@ -10,6 +10,7 @@ from cli.logs import configure
 from cli.serving.http import serve, stop_on_signals
 from cli.settings import load_settings
 from domain.settings import Settings
+from services.extensions.registering import ExtensionError
 
 
 async def run(settings: Settings) -> None:
@@ -21,6 +22,6 @@ async def run(settings: Settings) -> None:
 if __name__ == "__main__":
     try:
         uvloop.run(run(load_settings()))
-    except OSError as error:
+    except (ExtensionError, OSError) as error:
         say(str(error))
         sys.exit(EXIT_FAILURE)

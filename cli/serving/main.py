@@ -69,9 +69,13 @@ async def _ending_all(part: Part, stop: asyncio.Event) -> int:
 
 async def _api_here(settings: Settings, stop: asyncio.Event, listening: asyncio.Future[int]) -> int:
     from api.app import create_app
+    from services.extensions.registering import ExtensionError
 
     try:
         await serve(create_app(settings), settings.server, stop, ready=listening.set_result)
+    except ExtensionError as error:
+        say(str(error))
+        return EXIT_FAILURE
     except OSError as error:
         return _not_listening(settings.server, error)
     return 0

@@ -20,6 +20,13 @@ def event_name(collection: str, action: str) -> str:
     return f"{collection}.items.{action}"
 
 
+def names_of_event(collection: str, action: str) -> tuple[str, ...]:
+    """The names that listeners of an event may have given: the generic one first, which items of the system
+    have none of."""
+    concrete = event_name(collection, action)
+    return (concrete,) if collection.startswith(_PREFIX) else (f"items.{action}", concrete)
+
+
 def names_of(flow: Flow, kind: Kind) -> set[str]:
     """The names of the events that set a flow off; ``items.*`` counts for its collections only."""
     options = flow.options

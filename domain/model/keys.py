@@ -30,3 +30,18 @@ def split_key(text: str, columns: int) -> tuple[str, ...]:
     if len(parts) != columns:
         raise Forbidden()
     return parts
+
+
+def key_text(key: object) -> str:
+    """One key as text; what can't be a key can't be found either.
+
+    Raises:
+        Forbidden: for anything but texts and numbers.
+    """
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool) or not isinstance(key, (int, float)):
+        raise Forbidden()
+    if isinstance(key, float) and key.is_integer():
+        key = int(key)
+    return str(key)

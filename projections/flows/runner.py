@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -15,7 +16,6 @@ from domain.events import FlowRan
 from domain.flows.model import Flow
 from domain.flows.redaction import redacted
 from domain.flows.running import Perform, Run, begin, proceed, raised, returned
-from domain.flows.subscriptions import event_name
 from domain.log.originator import join_originator
 from projections.flows import operations
 from projections.flows.items import ItemOperations, parsed
@@ -31,11 +31,15 @@ log = logging.getLogger("acta.flows")
 class Flows:
     """All that can set off a flow, and all that a flow can do."""
 
-    def __init__(self, services: FlowServices, store: FlowStore) -> None:
+    def __init__(
+        self, services: FlowServices, store: FlowStore, more: Mapping[str, Perform] = MappingProxyType({})
+    ) -> None:
         self._services = services
         self.store = store
         items, outside = ItemOperations(services), operations.OutsideOperations(services)
+        # Operations of extensions can't replace ours.
         self.performers: Mapping[str, Perform] = {
+            **more,
             "condition": operations.condition,
             "exec": outside.script,
             "item-create": items.create,
@@ -73,28 +77,16 @@ class Flows:
         await self._write_down(run, request or uuid4())
         return run
 
-    async def filtered(
-        self, collection: str, action: str, caller: Caller, payload: Any, members: Mapping[str, Any]
-    ) -> Any:
-        """A payload after all filter flows of an event.
+    async def filtered(self, flow: Flow, trigger: Mapping[str, Any], caller: Caller | None) -> Any:
+        """What a filter flow makes of the payload of an event.
 
         Raises:
-            ActaError, ErrorGroup: with what a flow refuses the event.
+            ActaError, ErrorGroup: with what the flow refuses the event.
         """
-        flows = await self.store.filters()
-        if not flows:
-            return payload
-        concrete = event_name(collection, action)
-        names = (f"items.{action}", concrete) if concrete.count(".") > 1 else (concrete,)
-        for name in names:
-            for flow in flows.get(name, ()):
-                trigger = {"payload": payload, "event": concrete, **members, "collection": collection}
-                run = await self.run(flow, trigger, caller)
-                if run.error is not None:
-                    raise raised(run)
-                if "return" in flow.options:
-                    payload = returned(run, flow.options["return"])
-        return payload
+        run = await self.run(flow, trigger, caller)
+        if run.error is not None:
+            raise raised(run)
+        return returned(run, flow.options["return"]) if "return" in flow.options else trigger["payload"]
 
     async def _trigger(self, options: Mapping[str, Any], run: Run) -> Any:
         """Run another flow, once for each element of an array."""

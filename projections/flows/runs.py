@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from domain.access.caller import Caller
 from domain.flows.model import Flow
 from domain.flows.running import Run
-from domain.flows.subscriptions import event_name, listening
+from domain.flows.subscriptions import event_name, listening, names_of_event
 from domain.log.changes import Change, changes
 from domain.log.record import Record
 from projections.database import Connection
@@ -49,7 +49,7 @@ async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
     begun = 0
     for change in changes(record for record in records if not (record.meta or {}).get("cause")):
         concrete = event_name(change.collection, change.action)
-        names = (f"items.{change.action}", concrete) if concrete.count(".") > 1 else (concrete,)
+        names = names_of_event(change.collection, change.action)
         first = min(record.seq for record in change.records)
         for flow in (flow for name in names for flow in flows.get(name, ()) if flow.since < first):
             await _begin(connection, flow, change, concrete)
@@ -62,14 +62,15 @@ async def _begin(connection: Connection, flow: Flow, change: Change, event: str)
     values = {
         "flow": flow.id,
         "position": change.position,
-        "trigger": Jsonb(_trigger(change, event)),
-        "accountability": Jsonb(await _accountability(connection, record)),
+        "trigger": Jsonb(told(change, event)),
+        "accountability": Jsonb(await who(connection, record)),
         "request": record.request,
     }
     await connection.execute(SQL["begin"], values)
 
 
-def _trigger(change: Change, event: str) -> dict[str, Any]:
+def told(change: Change, event: str) -> dict[str, Any]:
+    """A change as flows and hooks are told of it: event, payload, key or keys, collection."""
     keys: list[Any] = list(change.keys)
     if change.action == "delete":
         return {"event": event, "payload": keys, "keys": keys, "collection": change.collection}
@@ -89,7 +90,8 @@ def _submitted(record: Record) -> dict[str, Any]:
     return {name: payload[name] for name in names} | (meta.get("submitted") or {})
 
 
-async def _accountability(connection: Connection, record: Record) -> dict[str, Any] | None:
+async def who(connection: Connection, record: Record) -> dict[str, Any] | None:
+    """On whose behalf an event happened: user, role, ip, userAgent, origin; None for Acta itself."""
     if record.actor is None and record.context is None:
         return None
     cursor = await connection.execute(CALLERS["caller"], {"actor": record.actor, "context": record.context})

@@ -38,7 +38,7 @@ class Contexts:
 
     async def _stored(self, values: dict[str, str | None]) -> int:
         # In a transaction of its own: a command rolled back must not take the cached id with it.
-        async with self._database.connection() as connection:
+        async with self._database.connection(apart=True) as connection:
             while True:
                 row = await (await connection.execute(SQL["context"], values)).fetchone()
                 if row is not None:

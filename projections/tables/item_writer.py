@@ -25,6 +25,7 @@ from projections.system.guards.base import Seats
 from projections.system.rights import STATEMENTS, RightsStore
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import update_condition
+from projections.tables.writing.filtering import Filtering
 from projections.tables.writing.flat import One
 from projections.tables.writing.session import at_most, persistently, several
 from projections.tables.writing.singletons import first_key
@@ -49,6 +50,7 @@ class ItemWriter:
         self._secret = settings.auth.secret
         most = settings.query.max_batch_mutation
         self._writes = Writes(database, self._tables, self, reader.limits, most)
+        self.filtering = Filtering()
         self.seats = Seats(settings.auth.admin_seats, settings.auth.app_seats, settings.auth.api_seats)
         self.public_url = settings.server.public_url
         self.keep_deleted = settings.files.keep_deleted > 0
@@ -68,9 +70,15 @@ class ItemWriter:
         self.within_limit(len(payloads))
         if not payloads:
             return []
-        return await self._persistently(
-            lambda: self._writes.create(command, table, payloads, connection), connection
-        )
+
+        async def run() -> list[str]:
+            if not await self.filtering.listens(command, collection, "create"):
+                return await self._writes.create(command, table, payloads, connection)
+            async with several(self._database, connection) as own:
+                given = await self.filtering.created(own, command, collection, payloads)
+                return await self._writes.create(command, table, given, own)
+
+        return await self._persistently(run, connection)
 
     async def create_one(
         self, command: Command, model: Model, collection: str, payload: Payload, raw: str
@@ -79,9 +87,15 @@ class ItemWriter:
         table = self._tables.of(model, collection)
         permit(table.shape, command, "create")
         self.within_limit(1)
-        return await self._persistently(
-            lambda: self._writes.create_one(command, table, payload, None, raw), None
-        )
+
+        async def run() -> One:
+            if not await self.filtering.listens(command, collection, "create"):
+                return await self._writes.create_one(command, table, payload, None, raw)
+            async with several(self._database, None) as own:
+                [given] = await self.filtering.created(own, command, collection, [payload])
+                return await self._writes.create_one(command, table, given, own, raw)
+
+        return await self._persistently(run, None)
 
     async def update_one(
         self,
@@ -105,13 +119,18 @@ class ItemWriter:
         self.within_limit(1)
 
         async def run() -> One | None:
-            if expected is None:
+            listens = await self.filtering.listens(command, collection, "update")
+            if expected is None and not listens:
                 return await self._writes.update_one(command, table, key, payload, connection, raw)
-            condition = update_condition(table.shape, command, list(payload))
             async with several(self._database, connection) as own:
-                parts = table.shape.key_texts(key)
-                await require_version(own, command, table, parts, expected, condition)
-                return await self._writes.update_one(command, table, key, payload, own, raw)
+                given = payload
+                if listens:
+                    given = await self.filtering.updated(own, command, collection, payload, [key])
+                if expected is not None:
+                    condition = update_condition(table.shape, command, list(given))
+                    parts = table.shape.key_texts(key)
+                    await require_version(own, command, table, parts, expected, condition)
+                return await self._writes.update_one(command, table, key, given, own, raw)
 
         return await self._persistently(run, connection)
 
@@ -129,9 +148,15 @@ class ItemWriter:
         table = self._tables.of(model, collection)
         permit(table.shape, command, "update")
         self.within_limit(len(keys))
-        return await self._persistently(
-            lambda: self._writes.update(command, table, keys, payload, connection), connection
-        )
+
+        async def run() -> list[str]:
+            if not await self.filtering.listens(command, collection, "update"):
+                return await self._writes.update(command, table, keys, payload, connection)
+            async with several(self._database, connection) as own:
+                given = await self.filtering.updated(own, command, collection, payload, keys)
+                return await self._writes.update(command, table, keys, given, own)
+
+        return await self._persistently(run, connection)
 
     async def update_each(
         self,
@@ -149,9 +174,15 @@ class ItemWriter:
         self.within_limit(len(payloads))
         if not payloads:
             return []
-        return await self._persistently(
-            lambda: self._writes.update_each(command, table, payloads, connection), connection
-        )
+
+        async def run() -> list[str]:
+            if not await self.filtering.listens(command, collection, "update"):
+                return await self._writes.update_each(command, table, payloads, connection)
+            async with several(self._database, connection) as own:
+                given = await self.filtering.updated_each(own, command, table.shape, payloads)
+                return await self._writes.update_each(command, table, given, own)
+
+        return await self._persistently(run, connection)
 
     async def delete(
         self,
@@ -169,19 +200,29 @@ class ItemWriter:
             PreconditionFailed: when the (only) item's version is not an ``expected`` one.
         """
         table = self._tables.of(model, collection)
-        permit(table.shape, command, "delete")
         self.within_limit(len(keys))
-        if not keys:
-            return []
 
         async def run() -> list[str]:
-            if expected is None:
+            # Deletions are shown before rights are asked, as the reference does.
+            listens = bool(keys) and await self.filtering.listens(command, collection, "delete")
+            if not listens:
+                permit(table.shape, command, "delete")
+            if not keys:
+                return []
+            if expected is None and not listens:
                 return await self._writes.delete(command, table, keys, connection)
-            condition = condition_of(table.shape, command, deletable(table.shape, command))
             async with several(self._database, connection) as own:
-                parts = table.shape.key_texts(keys[0])
-                await require_version(own, command, table, parts, expected, condition)
-                return await self._writes.delete(command, table, keys, own)
+                wanted = keys
+                if listens:
+                    wanted = await self.filtering.deleted(own, command, collection, keys)
+                    permit(table.shape, command, "delete")
+                if not wanted:
+                    return []
+                if expected is not None:
+                    condition = condition_of(table.shape, command, deletable(table.shape, command))
+                    parts = table.shape.key_texts(wanted[0])
+                    await require_version(own, command, table, parts, expected, condition)
+                return await self._writes.delete(command, table, wanted, own)
 
         return await self._persistently(run, connection)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from domain.query.limits import QueryLimits
 from domain.settings import Settings
 from projections.database import Database
+from projections.emitter import Emitter
 from projections.flows.runner import Flows
 from projections.flows.services import FlowServices
 from projections.flows.store import FlowStore
@@ -15,6 +16,7 @@ from projections.reading.reader import Reader
 from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
 from projections.tables.store import ModelStore
+from services.extensions.loading import Extensions
 from services.flows.world import Letters, World
 from services.web.guarded import GuardedClient
 
@@ -28,7 +30,9 @@ class Wired:
     rights: RightsStore
 
 
-async def flows_for(settings: Settings, database: Database, letters: Letters) -> Wired:
+async def flows_for(
+    settings: Settings, database: Database, letters: Letters, extensions: Extensions
+) -> Wired:
     """Flows of their own on a database."""
     where = settings.database
     models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
@@ -39,4 +43,7 @@ async def flows_for(settings: Settings, database: Database, letters: Letters) ->
     world = World(GuardedClient(settings.files.import_deny), letters)
     contexts = Contexts(database)
     services = FlowServices(database, models, reader, writer, rights, contexts, world, settings.flows)
-    return Wired(Flows(services, FlowStore(database)), models, rights)
+    extensions.door.open(services)
+    flows = Flows(services, FlowStore(database), extensions.operations)
+    writer.filtering.filters = Emitter(extensions.hooks, flows)
+    return Wired(flows, models, rights)

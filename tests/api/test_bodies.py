@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from api.batch import delete_batch, key_text, read_batch, update_batch
+from api.batch import delete_batch, read_batch, update_batch
 from api.bodies import parse_json
 from domain.errors import Forbidden, InvalidPayload
+from domain.model.keys import key_text
 
 
 @pytest.mark.parametrize(

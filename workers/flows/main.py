@@ -7,6 +7,7 @@ import asyncio
 from domain.settings import Settings
 from projections.database import Database
 from projections.system.letters import letter_defaults
+from services.extensions.loading import Extensions
 from services.flows.wiring import flows_for
 from services.mail.post import Post
 from workers.flows.beginning import FlowFollower
@@ -23,19 +24,21 @@ async def run(
     database: Database,
     leadership: Leadership,
     follower: FlowFollower,
+    extensions: Extensions,
     stop: asyncio.Event,
 ) -> None:
     """Execute runs and schedules while this process leads the follower of flows."""
     post = Post(settings.mail, letter_defaults(database, settings.server.public_url))
-    wired = await flows_for(settings, database, post)
-    watches = [asyncio.create_task(watch()) for watch in (wired.models.watch, wired.rights.watch)]
+    wired = await flows_for(settings, database, post, extensions)
+    watched = (wired.models.watch, wired.rights.watch, wired.flows.store.watch)
+    watches = [asyncio.create_task(watch()) for watch in watched]
 
     def leads() -> bool:
         return leadership.leads(follower.name)
 
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(Schedules(database, wired.flows, leads).run(stop))
+            group.create_task(Schedules(database, wired.flows, leads, extensions.hooks.schedules).run(stop))
             group.create_task(_execute(Executor(database, wired.flows), follower, leadership, stop))
     finally:
         for task in watches:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import psycopg
 from croniter import CroniterError, croniter
 
 from domain.errors import ServiceUnavailable
 from domain.flows.model import Flow
+from domain.hooks.registry import Schedule
 from projections.database import Database
 from projections.flows.runner import Flows
 from projections.flows.runs import take_tick
@@ -27,10 +29,13 @@ LATE: Final = timedelta(seconds=30)
 class Schedules:
     """Starts scheduled flows in the process that leads."""
 
-    def __init__(self, database: Database, flows: Flows, leads: Callable[[], bool]) -> None:
+    def __init__(
+        self, database: Database, flows: Flows, leads: Callable[[], bool], jobs: Sequence[Schedule] = ()
+    ) -> None:
         self._database = database
         self._flows = flows
         self._leads = leads
+        self._jobs = jobs
         self._running: set[asyncio.Task[None]] = set()
         self._warned: set[str] = set()
 
@@ -51,27 +56,40 @@ class Schedules:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _start_due(self, after: datetime, until: datetime) -> None:
+        for job in self._jobs:
+            await self._start_once(job.id, job.cron, job.id, after, until, job.job)
         for flow in (await self._flows.store.load()).values():
-            if flow.trigger != "schedule":
-                continue
-            moment = self._due(flow, after, until)
-            if moment is None:
-                continue
-            async with self._database.connection() as connection:
-                taken = await take_tick(connection, flow.id, moment)
-            if taken:
-                task = asyncio.create_task(self._start(flow))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+            if flow.trigger == "schedule":
+                run = partial(self._start, flow)
+                await self._start_once(flow.id, flow.options.get("cron"), flow.name, after, until, run)
 
-    def _due(self, flow: Flow, after: datetime, until: datetime) -> datetime | None:
-        cron = flow.options.get("cron")
+    async def _start_once(
+        self,
+        key: str,
+        cron: Any,
+        name: str,
+        after: datetime,
+        until: datetime,
+        run: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Start what is due, unless another process did."""
+        moment = self._due(key, cron, name, after, until)
+        if moment is None:
+            return
+        async with self._database.connection() as connection:
+            taken = await take_tick(connection, key, moment)
+        if taken:
+            task = asyncio.create_task(run())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    def _due(self, key: str, cron: Any, name: str, after: datetime, until: datetime) -> datetime | None:
         try:
             moment = croniter(str(cron), after, second_at_beginning=True).get_next(datetime)
         except (CroniterError, ValueError, KeyError, AttributeError, TypeError) as error:
-            if flow.id not in self._warned:
-                self._warned.add(flow.id)
-                log.warning("flow %s never runs, its schedule makes no sense: %s", flow.name, error)
+            if key not in self._warned:
+                self._warned.add(key)
+                log.warning("flow %s never runs, its schedule makes no sense: %s", name, error)
             return None
         return moment if moment <= until else None
 

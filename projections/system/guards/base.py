@@ -16,6 +16,7 @@ from domain.model.schema import Model
 from projections.database import Connection
 from projections.sql import load
 from projections.system.rights import touch_rights
+from projections.tables.writing.filtering import Filtering
 
 Action = Literal["create", "update", "delete"]
 Payload = Mapping[str, Any]
@@ -28,6 +29,8 @@ class Writer(Protocol):
     """The part of the item writer that guards use for what follows from a write."""
 
     seats: Seats
+
+    filtering: Filtering
 
     public_url: str
     """Where people find the user interface."""

@@ -211,6 +211,8 @@ class Growth:
         """Check a node's payload; what it asks of other items."""
         shape, command = node.table.shape, self.command
         if node.intent == "delete":
+            if not await self._shown_deletion(node):
+                return []
             permit(shape, command, "delete")
             node.condition = condition_of(shape, command, deletable(shape, command))
             return []
@@ -220,7 +222,7 @@ class Growth:
             return [entry for entry in node.twin.asked if isinstance(entry, ToMany)]
         action: Action = "create" if node.intent == "create" else "update"
         permit(shape, command, action)
-        sent = dict(node.payload)
+        sent = await self._shown(node, action)
         if node.pointer is not None and node.parent is not None:
             sent[node.pointer] = node.parent.key or _PENDING
         given: Payload = accepted(shape, command, action, sent)
@@ -239,6 +241,30 @@ class Growth:
         }
         node.asked = nested
         return nested
+
+    async def _shown(self, node: Node, action: Action) -> Payload:
+        """The payload of a nested item after the filters; those of roots were asked before."""
+        filtering, payload = self.writer.filtering, dict(node.payload)
+        if node.parent is None or not await filtering.listens(self.command, node.name, action):
+            return payload
+        if node.pointer is not None:
+            payload[node.pointer] = node.parent.key
+        if action == "create":
+            [given] = await filtering.created(self.connection, self.command, node.name, [payload])
+            node.key = node.table.shape.key_in(given)
+            return given
+        keys = [] if node.key is None else [node.key]
+        return await filtering.updated(self.connection, self.command, node.name, payload, keys)
+
+    async def _shown_deletion(self, node: Node) -> bool:
+        """Whether a nested item is still to be deleted after the filters."""
+        filtering = self.writer.filtering
+        if node.key is None or not await filtering.listens(self.command, node.name, "delete"):
+            return True
+        kept = await filtering.deleted(self.connection, self.command, node.name, [node.key])
+        if node.key not in kept:
+            node.intent = "keep"
+        return node.intent == "delete"
 
     def _occasion(self, node: Node) -> Occasion:
         return Occasion(self.connection, self.model, self.command, self.writer, node.path)

@@ -1,0 +1,106 @@
+"""Asks and tells whoever listens to events: hooks in the order of their registration, then flows.
+
+Listeners of a generic name (``items.create``) come before those of the specific one
+(``art.items.create``). Filters of writes take part in the transaction of the write: what they read is what it
+sees, and what they write stands or falls with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+from domain.access.caller import SYSTEM, Caller
+from domain.errors import InvalidPayload
+from domain.flows.subscriptions import Action, event_name, names_of_event
+from domain.hooks.registry import Hooks
+from projections.bound import binding
+from projections.database import Connection
+from projections.flows.runner import Flows
+
+DEEPEST: Final = 20
+# What ties the record of a file to its bytes.
+_FIXED: Final[Mapping[str, tuple[str, ...]]] = {
+    "directus_files": ("id", "storage", "filename_disk", "filesize", "uploaded_on")
+}
+_depth: ContextVar[int] = ContextVar("filters that have set each other off", default=0)
+
+
+class Emitter:
+    """Filters of everything that can be refused or changed before it happens."""
+
+    def __init__(self, hooks: Hooks, flows: Flows) -> None:
+        self._hooks = hooks
+        self._flows = flows
+
+    async def listens(self, collection: str, action: Action) -> bool:
+        """Whether anybody wants to be asked about such a write."""
+        flows = await self._flows.store.filters()
+        return any(name in flows or self._hooks.filters(name) for name in names_of_event(collection, action))
+
+    async def payload(
+        self,
+        connection: Connection,
+        caller: Caller | None,
+        collection: str,
+        action: Action,
+        payload: Mapping[str, Any],
+        keys: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """The payload of a create or an update (of ``keys``) as it is to be written.
+
+        Raises:
+            ActaError, ErrorGroup: with what a filter refuses it.
+        """
+        members: dict[str, Any] = {} if keys is None else {"keys": list(keys)}
+        members["collection"] = collection
+        event, names = event_name(collection, action), names_of_event(collection, action)
+        with binding(connection):
+            found = await self.filter(event, names, dict(payload), members, caller)
+        # A flow that returns null, or anything but an object, leaves nothing of the payload.
+        changed = dict(found) if isinstance(found, Mapping) else {}
+        kept = {name: payload[name] for name in _FIXED.get(collection, ()) if name in payload}
+        return changed | kept
+
+    async def keys(
+        self, connection: Connection, caller: Caller | None, collection: str, keys: Sequence[str]
+    ) -> list[Any]:
+        """The keys of what is to be deleted. Raises as :meth:`payload`."""
+        event, names = event_name(collection, "delete"), names_of_event(collection, "delete")
+        with binding(connection):
+            found = await self.filter(event, names, list(keys), {"collection": collection}, caller)
+        return found if isinstance(found, list) else []
+
+    async def filter(
+        self,
+        event: str,
+        names: Sequence[str],
+        payload: Any,
+        members: Mapping[str, Any],
+        caller: Caller | None,
+    ) -> Any:
+        """What all filters of an event make of its payload. Raises as :meth:`payload`."""
+        flows = await self._flows.store.filters()
+        caller = None if caller == SYSTEM else caller
+        async with _deeper():
+            for name in names:
+                for hook in self._hooks.filters(name):
+                    payload = await hook(payload, {"event": event, **members}, caller)
+                for flow in flows.get(name, ()):
+                    trigger = {"payload": payload, "event": event, **members}
+                    payload = await self._flows.filtered(flow, trigger, caller)
+        return payload
+
+
+@asynccontextmanager
+async def _deeper() -> AsyncIterator[None]:
+    depth = _depth.get() + 1
+    if depth > DEEPEST:
+        raise InvalidPayload("Filters set each other off without end")
+    token = _depth.set(depth)
+    try:
+        yield
+    finally:
+        _depth.reset(token)

@@ -1,0 +1,48 @@
+"""The follower that tells the action hooks of extensions what has happened to items and the model.
+
+It outlives kills: every event is told at least once, in the order of the log. What a hook raises is logged,
+and the next event is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from domain.flows.subscriptions import event_name, names_of_event
+from domain.hooks.registry import ACTIONS, Hooks
+from domain.log import Record
+from domain.log.changes import Change, changes
+from projections.database import Database
+from projections.flows.runs import caller_of, told, who
+from services.extensions.context import Door
+from workers.follower import Batch, OutwardFollower
+
+
+class Actions(OutwardFollower):
+    """Tells hooks."""
+
+    name: ClassVar[str] = ACTIONS
+    batch: ClassVar[int] = 100
+    from_start: ClassVar[bool] = False
+
+    def __init__(self, hooks: Hooks, door: Door, database: Database) -> None:
+        self._hooks = hooks
+        self._door = door
+        self._database = database
+
+    async def handle(self, records: Sequence[Record], batch: Batch) -> None:
+        """Tell of each change, one after the other."""
+        await self._door.wait()
+        for change in changes(record for record in records if not (record.meta or {}).get("cause")):
+            await self._tell(change)
+
+    async def _tell(self, change: Change) -> None:
+        hooks = self._hooks.actions(names_of_event(change.collection, change.action))
+        if not hooks:
+            return
+        async with self._database.connection() as connection:
+            accountability = await who(connection, change.records[-1])
+        meta = told(change, event_name(change.collection, change.action))
+        for hook in hooks:
+            await hook(meta, caller_of(accountability))
