@@ -34,6 +34,7 @@ from api.middleware.limits import limits
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
 from api.realtime import routes as realtime
+from api.recalling import Recalling
 from api.rest import (
     collections,
     content_versions,
@@ -74,6 +75,7 @@ from projections.tables.sorting import Sorter
 from projections.tables.store import ModelStore
 from projections.tables.writing.idempotency import IdempotencyKeys
 from projections.time.undo import Undo
+from services.archive.archiver import Archiver
 from services.extensions.loading import load
 from services.files.library import Library
 from services.files.objects import Objects
@@ -249,7 +251,10 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     flow_runner = app[keys.FLOWS] = Flows(services, FlowStore(database), installed.operations)
     writer.filtering.filters = app[keys.EMITTER] = Emitter(installed.hooks, flow_runner)
     app[keys.BACKGROUND] = set()
-    app[keys.ITEMS] = items = Items(reader, writer, contexts, rights, idempotency, past, flow_runner)
+    recalling = Recalling(Archiver(database, Locations(settings.storage)), reader)
+    app[keys.ITEMS] = items = Items(
+        reader, writer, contexts, rights, idempotency, past, flow_runner, recalling
+    )
     schemas = Schemas(resolvers(), turned_off(settings))
     models.on_change(schemas.warm)
     app[keys.GRAPHQL] = Engine(

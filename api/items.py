@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from api.commands import make_command
 from api.keys import Context
+from api.recalling import Recalling
 from domain.access.rights import Action
 from domain.errors import Forbidden
 from domain.model.keys import join_key
@@ -50,8 +51,10 @@ class Items:
         idempotency: IdempotencyKeys,
         past: PastReader,
         flows: Flows,
+        recalling: Recalling,
     ) -> None:
         self._flows = flows
+        self.recalling = recalling
         self._reader = reader
         self._past = past
         self._writer = writer
@@ -61,6 +64,7 @@ class Items:
 
     async def read(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The list envelope; of a singleton the item envelope."""
+        await self.recalling.query(collection, raw)
         found = context.model.collections.get(collection)
         reader = self._past if names_past(raw) else self._reader
         ask = reader.singleton if found is not None and found.singleton else reader.list

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from cli.commands.adopt import adopt
+from cli.commands.archive import archive, archives, recall
 from cli.commands.diff import diff
 from cli.commands.followers import followers
 from cli.commands.kafka import kafka
@@ -51,6 +52,8 @@ app.command()(migrate_from_directus)
 app.add_typer(followers, name="followers")
 app.add_typer(kafka, name="kafka")
 app.add_typer(schema, name="schema")
+for command in (archive, archives, recall):
+    log.command()(command)
 app.add_typer(log, name="log")
 app.add_typer(seal, name="seal")
 app.add_typer(users, name="users")

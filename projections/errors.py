@@ -317,6 +317,11 @@ def _submitted(field: str | None, attempt: Attempt | None) -> dict[str, Any]:
 
 _Make = Callable[[psycopg.Error, Attempt | None], ActaError]
 
+
+def _archived(error: psycopg.Error, _: Attempt | None) -> ActaError:
+    return InvalidPayload(error.diag.message_primary or "That is archived")
+
+
 _BY_STATE: Mapping[str, _Make] = {
     "23505": _unique,  # unique_violation
     "23503": _foreign_key,  # foreign_key_violation
@@ -334,6 +339,7 @@ _BY_STATE: Mapping[str, _Make] = {
     "40001": _conflict,  # serialization_failure
     "40P01": _conflict,  # deadlock_detected
     "55P03": _conflict,  # lock_not_available
+    "AC001": _archived,  # ours, of acta.require_present_v1
     "57014": _unavailable,  # query_canceled: statement_timeout
     "25006": _unavailable,  # read_only_sql_transaction: a standby
     "42501": _forbidden,  # insufficient_privilege

@@ -126,6 +126,7 @@ async def _print(
     import asyncio
 
     from projections.database import Database
+    from projections.log.archived import last_archived
     from projections.log.positions import position_at, require_log
     from workers.stopping import stop_on_signals
     from workers.wake import Wake
@@ -138,6 +139,9 @@ async def _print(
             await require_log(connection)
             if isinstance(begin, datetime):
                 begin = await position_at(connection, begin)
+            archived = await last_archived(connection)
+        if archived is not None and begin < archived.position:
+            say(f"up to position {archived.position} the log is archived; what stands for it is shown")
         if not follow:
             await _portions(database, begin, choice, json=json)
             return

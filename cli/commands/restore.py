@@ -90,6 +90,7 @@ async def _in_place(settings: "Settings", when: "When", scope: "Scope", *, dry: 
     async with await Database.open(where.url.get_secret_value(), application="acta restore") as database:
         await prepare(database)
         cut = await _cut(database, when)
+        await _recalled(settings, database, cut)
         store = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         service = SchemaService(database, store, schemas=where.schemas)
         with bar("looking" if dry else "restoring") as progress:
@@ -97,14 +98,27 @@ async def _in_place(settings: "Settings", when: "When", scope: "Scope", *, dry: 
 
 
 async def _cut(database: "Database", when: "When") -> "Cut":
-    from projections.time.moments import resolve, settle
+    from projections.time.moments import cut_at, position_at_moment, settle
 
     await settle(database)
     async with database.connection() as connection:
-        return await resolve(connection, when)
+        return await cut_at(connection, await position_at_moment(connection, when))
+
+
+async def _recalled(settings: "Settings", database: "Database", cut: "Cut") -> None:
+    """Bring back the archives that hold what happened since."""
+    from cli.commands.archive import archiver_on
+
+    archiver = archiver_on(settings, database)
+    for archive in reversed(await archiver.archives()):
+        if archive.position > cut.position:
+            with bar("recalling") as progress:
+                await archiver.recall(archive, progress)
+            say(f"the log up to position {archive.position} was archived: it is back")
 
 
 async def _into(settings: "Settings", when: "When", into: str) -> None:
+    from cli.commands.archive import archiver_on
     from projections.database import Database
     from projections.time.beside import into_schema
     from projections.time.into import IntoDatabase
@@ -115,12 +129,14 @@ async def _into(settings: "Settings", when: "When", into: str) -> None:
         cut = await _cut(database, when)
         with bar("restoring") as progress:
             if re.match(r"[a-z]+://", into) is None:
+                await _recalled(settings, database, cut)
                 tables = await into_schema(database, cut, into, where.schemas, progress)
                 say(f'{tables} tables as of position {cut.position} are in schema "{into}"')
                 return
             await ensure_database(into)
             async with await Database.open(into, application="acta restore") as target:
-                missing = await IntoDatabase(database, target, cut, where.schemas, progress).run()
+                archive = archiver_on(settings, database).rows
+                missing = await IntoDatabase(database, target, cut, where.schemas, progress, archive).run()
     for statement in missing:
         say(f"could not be made: {' '.join(statement.split())[:200]}")
     say(f"the database is as of position {cut.position}; DATABASE_URL={masked(into)} acta serve")

@@ -89,10 +89,11 @@ def _verified(anchor: Anchor | None) -> Outcome:
 
 
 async def _verify(settings: Settings, anchor: Anchor | None) -> Outcome:
+    from cli.commands.archive import archiver_on
     from projections.database import Database
     from projections.log.verify import verify
 
     assert settings.database.url is not None
     url = settings.database.url.get_secret_value()
     async with await Database.open(url, application="acta seal") as database:
-        return await verify(database, anchor=anchor)
+        return await verify(database, anchor=anchor, source=archiver_on(settings, database).rows)

@@ -53,6 +53,7 @@ async def _verify(settings: "Settings", anchor: "Anchor | None") -> "Outcome":
     from rich.console import Console
     from rich.progress import Progress
 
+    from cli.commands.archive import archiver_on
     from projections.database import Database
     from projections.log.verify import verify
 
@@ -64,5 +65,6 @@ async def _verify(settings: "Settings", anchor: "Anchor | None") -> "Outcome":
             return await verify(
                 database,
                 anchor=anchor,
+                source=archiver_on(settings, database).rows,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )

@@ -5,12 +5,14 @@ Positions run from 1 without gaps and never move; see docs/log.md for what they 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from domain.errors import ServiceUnavailable
 from domain.log.record import Record
 from projections.database import Connection
+from projections.log.archived import last_archived
 from projections.sql import load
 
 SQL: Final = load("log/positions")
@@ -28,9 +30,22 @@ async def require_log(connection: Connection) -> None:
 
 async def read(connection: Connection, after: int, limit: int = 1000) -> list[Record]:
     """The sealed events after a position, in order, at most ``limit``, fewer when they are large; empty at
-    the end of the log."""
+    the end of the log. Raises InvalidPayload where they are archived."""
     cursor = await connection.execute(RECORDS, {"after": after, "limit": limit, "bytes": BATCH_BYTES})
-    return [Record(*row) for row in await cursor.fetchall()]
+    records = [Record(*row) for row in await cursor.fetchall()]
+    if _has_gap(records, after) or (not records and await last_position(connection) > after):
+        last = await last_archived(connection)
+        if last is not None:
+            raise last.refusal()
+    return records
+
+
+def _has_gap(records: Sequence[Record], after: int) -> bool:
+    """Whether positions are missing, or stand for others, as only an archive leaves it."""
+    return bool(records) and (
+        records[-1].position - after != len(records)
+        or any(record.meta is not None and "archived" in record.meta for record in records)
+    )
 
 
 async def last_position(connection: Connection) -> int:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from domain.errors import ServiceUnavailable
+from domain.errors import InvalidPayload, ServiceUnavailable
 from domain.events import LogRedacted
 from domain.log.originator import join_originator
 from projections.database import Connection, Database
@@ -34,7 +34,7 @@ async def redact(
     """Erase some fields' values from all events of an item; gives the number of events that held any.
 
     Waits until the item's events are sealed, which takes a running sealer. The event that notes an erasure
-    names the fields and has no values.
+    names the fields and has no values. Raises InvalidPayload while events of the item are archived.
     """
     what: dict[str, object] = {"collection": collection, "item": item, "fields": list(fields)}
     for _ in range(WAITS):
@@ -44,6 +44,11 @@ async def redact(
     else:
         raise ServiceUnavailable("log", "the item's events aren't sealed: no worker runs")
     async with database.transaction() as connection:
+        row = await (await connection.execute(SQL["archived"], what)).fetchone()
+        if row is not None and row[0]:
+            raise InvalidPayload(
+                f'Events of item "{item}" are archived: "acta log recall" brings them back, erase them then'
+            )
         erased = await _erase(connection, what)
         await append(connection, [_event(what, row, actor) for row in erased])
     return len(erased)

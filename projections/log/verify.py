@@ -19,7 +19,10 @@ from typing import Final
 
 from psycopg import sql
 
+from domain.errors import ServiceUnavailable
 from projections.database import Connection, Database
+from projections.log.archived import SQL as ARCHIVED
+from projections.log.archived import Digested, Source, archived_numbers, digest, unreadable
 from projections.log.positions import position_of, require_log
 from projections.log.seal import ORIGIN, read_chain
 from projections.log.seal import SQL as SEAL
@@ -72,14 +75,22 @@ async def verify(
     anchor: Anchor | None = None,
     connections: int = 2,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    source: Source = unreadable,
 ) -> Outcome:
     """Digest the whole log anew, as of one moment; writers go on meanwhile.
 
-    ``progress`` hears the positions done and in all. Raises ServiceUnavailable when there is no log.
+    ``progress`` hears the positions done and in all; ``source`` gives the rows of archives. Raises
+    ServiceUnavailable when there is no log, or parts of it are archived or recalled meanwhile.
     """
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(database.connection())
         await require_log(first)
+        leaf, redactions = await choose_leaf(first)
+        stack.push_async_callback(first.execute, ARCHIVED["drop"])
+        archived = await digest(first, source, leaf, redactions)
+        if archived.numbers:
+            # The digests of archives stand in this session alone.
+            connections = 1
         await _begin(first)
         row = await (await first.execute(SQL["share"])).fetchone()
         assert row is not None
@@ -89,7 +100,11 @@ async def verify(
             await _begin(other, snapshot=row[0])
             sharing.append(other)
         try:
-            return await _Verification(sharing, anchor, progress).run()
+            if archived.broken is not None:
+                return Outcome(0, ORIGIN, Finding(*archived.broken))
+            if await archived_numbers(first) != archived.numbers:
+                raise ServiceUnavailable("log", "parts of it were archived or recalled meanwhile")
+            return await _Verification(sharing, anchor, progress, archived).run()
         finally:
             for connection in sharing:
                 await connection.execute("rollback")
@@ -102,9 +117,25 @@ async def _begin(connection: Connection, snapshot: str | None = None) -> None:
         await connection.execute(statement)
 
 
+async def choose_leaf(connection: Connection) -> tuple[sql.Composed, sql.Composable]:
+    """How an event is digested, and the join that takes; dearer where anything was ever redacted."""
+    row = await (await connection.execute(SQL["has_redactions"])).fetchone()
+    payload, meta = SEAL["payload_digest"], SEAL["meta_digest"]
+    if row is None or not row[0]:
+        return SEAL["leaf"].format(payload=payload, meta=meta), sql.SQL("")
+    leaf = SEAL["leaf"].format(
+        payload=SQL["payload_digest"].format(digest=payload), meta=SQL["meta_digest"].format(digest=meta)
+    )
+    return leaf, SQL["redactions"]
+
+
 class _Verification:
     def __init__(
-        self, connections: Sequence[Connection], anchor: Anchor | None, progress: Callable[[int, int], None]
+        self,
+        connections: Sequence[Connection],
+        anchor: Anchor | None,
+        progress: Callable[[int, int], None],
+        archived: Digested,
     ) -> None:
         self._connections = connections
         self._first = connections[0]
@@ -112,31 +143,21 @@ class _Verification:
         self._progress = progress
         self._position, self._root = 0, ORIGIN
         self._anchored = anchor is None
+        self._archived = archived
         self._leaf: sql.Composed
         self._redactions: sql.Composable
 
     async def run(self) -> Outcome:
         chain = await read_chain(self._first)
-        await self._choose_leaf()
+        self._leaf, self._redactions = await choose_leaf(self._first)
         finding = await self._follow_chain(chain.position)
         candidates = [finding, await self._never_sealed(chain.foreign)]
+        candidates.append(await self._changed_kept())
         if finding is None:
             # Later than any of the others can be, and not to be told when the chain itself is broken.
             candidates += [await self._changed_redaction(), self._unanchored(), await self._cut_off()]
         found = [candidate for candidate in candidates if candidate is not None]
         return Outcome(self._position, self._root, min(found, key=lambda f: f.position, default=None))
-
-    async def _choose_leaf(self) -> None:
-        row = await (await self._first.execute(SQL["has_redactions"])).fetchone()
-        payload, meta, self._redactions = SEAL["payload_digest"], SEAL["meta_digest"], sql.SQL("")
-        if row is not None and row[0]:
-            self._redactions = SQL["redactions"]
-            self._leaf = SEAL["leaf"].format(
-                payload=SQL["payload_digest"].format(digest=payload),
-                meta=SQL["meta_digest"].format(digest=meta),
-            )
-        else:
-            self._leaf = SEAL["leaf"].format(payload=payload, meta=meta)
 
     async def _follow_chain(self, total: int) -> Finding | None:
         last = _Seal(-1, 1, 0, b"", ORIGIN)
@@ -197,7 +218,9 @@ class _Verification:
         return None
 
     async def _broken(self, connection: Connection, seals: Sequence[_Seal]) -> tuple[_Seal, bool] | None:
-        statement = SQL["check"].format(leaf=self._leaf, redactions=self._redactions)
+        statement = SQL["check"].format(
+            leaf=self._leaf, redactions=self._redactions, archived=self._of_archives("archived")
+        )
         cursor = await connection.execute(statement, {"first": seals[0].id, "last": seals[-1].id})
         for seal, (_, rooted, leaved) in zip(seals, await cursor.fetchall(), strict=True):
             if not (rooted and leaved):
@@ -211,7 +234,9 @@ class _Verification:
         row = await (await self._first.execute(SQL["members"], {"id": seal.id})).fetchone()
         assert row is not None
         pieces, noted = row
-        statement = SQL["leaves"].format(leaf=self._leaf, redactions=self._redactions)
+        statement = SQL["leaves"].format(
+            leaf=self._leaf, redactions=self._redactions, archived=self._of_archives("archived_leaves")
+        )
         present: dict[int, bytes] = dict(
             await (await self._first.execute(statement, {"id": seal.id})).fetchall()
         )
@@ -228,7 +253,11 @@ class _Verification:
         return None if row is None else Finding(row[1], f"event {row[0]} was inserted")
 
     async def _changed_redaction(self) -> Finding | None:
-        statement = SQL["changed_redactions"].format(payload=SEAL["payload_digest"], meta=SEAL["meta_digest"])
+        statement = SQL["changed_redactions"].format(
+            payload=SEAL["payload_digest"],
+            meta=SEAL["meta_digest"],
+            ranges=sql.Literal(self._archived.ranges),
+        )
         findings = [
             Finding(
                 await position_of(self._first, seq) or 0, f"event {seq} was changed after it was redacted"
@@ -236,6 +265,21 @@ class _Verification:
             for (seq,) in await (await self._first.execute(statement)).fetchall()
         ]
         return min(findings, key=lambda finding: finding.position, default=None)
+
+    async def _changed_kept(self) -> Finding | None:
+        """What is kept in the place of an archive has to be what the archive holds."""
+        if not self._archived.numbers:
+            return None
+        statement = ARCHIVED["kept"].format(leaf=self._leaf, redactions=self._redactions)
+        row = await (await self._first.execute(statement)).fetchone()
+        if row is None:
+            return None
+        return Finding(await position_of(self._first, row[0]) or 0, f"event {row[0]} was changed")
+
+    def _of_archives(self, part: str) -> sql.Composable:
+        if not self._archived.numbers:
+            return sql.SQL("")
+        return SQL[part].format(ranges=sql.Literal(self._archived.ranges))
 
     def _unanchored(self) -> Finding | None:
         if self._anchored or self._anchor is None:

@@ -11,6 +11,7 @@ from domain.errors import InvalidPayload, InvalidQuery, ServiceUnavailable
 from domain.log.moments import When
 from domain.lru import Lru
 from projections.database import Connection, Database
+from projections.log.archived import require_present
 from projections.sql import load
 from projections.time.moments import Cut, cut_at, position_at_moment, settle
 
@@ -32,8 +33,9 @@ class Moments:
         self._until = 0.0
 
     def forget(self) -> None:
-        """Ask for the histories again: one of them is no longer there."""
+        """Ask again: a history is no longer there, or the log of a moment."""
         self._until = 0.0
+        self._cuts = Lru(KEPT)
 
     async def cut(self, when: When) -> Cut:
         """The cut at a moment.
@@ -59,6 +61,7 @@ class Moments:
             cut = self._cuts.get(position)
             if cut is None:
                 cut = await cut_at(connection, position)
+                await require_present(connection, cut.upto, cut.later)
                 self._cuts.put(position, cut)
         return cut
 

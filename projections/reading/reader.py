@@ -133,7 +133,7 @@ class Reader:
         def plan(query: Query) -> ReadPlan:
             return plan_keys(model, rights, caller, collection, keys, query, self._limits)
 
-        statement = self._shapes.statement(plan(self._query(raw)), model.version)
+        statement = self._shapes.statement(plan(self.query(raw)), model.version)
         return await self._run(statement, caller, connection) or EMPTY_LIST
 
     async def departed(
@@ -149,7 +149,7 @@ class Reader:
         have seen them."""
         if not states:
             return EMPTY_LIST
-        plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
+        plan = plan_list(model, rights, caller, collection, self.query(raw), self._limits)
         return await self._run(departed(plan, states, model.version), caller, None) or EMPTY_LIST
 
     async def singleton(
@@ -201,7 +201,7 @@ class Reader:
         self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""
     ) -> AsyncGenerator[Batch]:
         """The items of a list in batches of their JSON; memory is bounded by the batch."""
-        plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
+        plan = plan_list(model, rights, caller, collection, self.query(raw), self._limits)
         statement = compile_plan(plan, model.version, streamed=True)
         return _translated(stream(self._database, statement, caller, self._limits.timeout))
 
@@ -228,7 +228,7 @@ class Reader:
         self, model: Model, rights: Rights, caller: Caller, collection: str, raw: Raw = ""
     ) -> tuple[Sequence[str], AsyncGenerator[bytes]] | None:
         """Columns and lines of a list as PostgreSQL writes them as CSV; None unless all values are plain."""
-        plan = plan_list(model, rights, caller, collection, self._query(raw), self._limits)
+        plan = plan_list(model, rights, caller, collection, self.query(raw), self._limits)
         columns = flat_columns(plan)
         if columns is None:
             return None
@@ -237,7 +237,7 @@ class Reader:
 
     def rows_asked(self, raw: Raw) -> int:
         """The number of rows that a list may answer with, -1 for all."""
-        return self._limits.rows(self._query(raw).root.limit)
+        return self._limits.rows(self.query(raw).root.limit)
 
     def members(self, raw: Raw) -> Mapping[str, Any]:
         """The members of a query, as they were sent."""
@@ -245,7 +245,8 @@ class Reader:
             return parse_text(raw, brackets=self._limits.brackets, elements=self._limits.elements)
         return raw
 
-    def _query(self, raw: Raw) -> Query:
+    def query(self, raw: Raw) -> Query:
+        """A query as data. Raises InvalidQuery."""
         return parse_query(self.members(raw), self._limits)
 
     def _statement(
@@ -253,11 +254,11 @@ class Reader:
     ) -> Statement:
         """The statement of a request, from the cache where its query is text."""
         if not isinstance(raw, str) or len(raw) > LONGEST_CACHED_TEXT:
-            return self._shapes.statement(plan(self._query(raw)), model.version)
+            return self._shapes.statement(plan(self.query(raw)), model.version)
         key = (*place, raw)
         statement = self._plans.get(key)
         if statement is None:
-            statement = self._shapes.statement(plan(self._query(raw)), model.version)
+            statement = self._shapes.statement(plan(self.query(raw)), model.version)
             self._plans.put(key, statement)
         return statement
 

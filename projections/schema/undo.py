@@ -24,6 +24,7 @@ from domain.events import (
     RelationUpdated,
 )
 from domain.model.schema import Collection, CollectionKind
+from projections.log.archived import last_archived
 from projections.schema import ddl, remake
 from projections.schema.baseline import (
     complete_log,
@@ -68,6 +69,9 @@ async def undo(work: Work, seq: int) -> list[dict[str, Any]]:
     Raises:
         InvalidPayload: when the event is no part of a schema command.
     """
+    last = await last_archived(work.connection)
+    if last is not None and seq <= last.seq:
+        raise last.refusal()
     cursor = await work.connection.execute(_STATEMENTS["command"], {"seq": seq})
     told = [Told(*row) for row in await cursor.fetchall()]
     if not any(event.topic in _OPPOSITES for event in told):

@@ -16,6 +16,7 @@ import orjson
 
 from domain.errors import InvalidPayload
 from projections.database import Connection, Database
+from projections.log.archived import last_archived
 from projections.log.positions import last_position
 from projections.sql import load
 from projections.tables.store import ModelStore
@@ -34,7 +35,7 @@ async def export_log(database: Database, path: Path, schemas: Sequence[str], pro
     """Write the whole log to a file, or continue one; gives the last position in it.
 
     Raises:
-        InvalidPayload: when the file is no export of this log.
+        InvalidPayload: when the file is no export of this log, or what is missing in it is archived.
         OSError: when it can't be written; what is there can be continued.
     """
     await settle(database)
@@ -75,11 +76,14 @@ async def _past(connection: Connection, file: BinaryIO) -> None:
 async def _seals(connection: Connection, file: BinaryIO, after: int, progress: Progress) -> int:
     total, contexts = await last_position(connection), 0
     position = 0
+    archived = await last_archived(connection)
     while True:
         values: dict[str, Any] = {"after": after, "limit": SEALS_AT_ONCE}
         seals = await (await connection.execute(SQL["seals"], values)).fetchall()
         if not seals:
             return total if position == 0 else position
+        if archived is not None and seals[0][1] <= archived.position:
+            raise archived.refusal()
         values = {"first": seals[0][0], "last": seals[-1][0]}
         events: dict[int, list[bytes]] = {}
         for seal, text in await (await connection.execute(SQL["events"], values)).fetchall():

@@ -18,6 +18,8 @@ from domain.errors import InvalidPayload
 from domain.model import Collection, Model
 from domain.model.schema import CollectionKind
 from projections.database import Connection, Database
+from projections.log.archived import ARRIVING, Source, copy_in, unreadable
+from projections.log.archived import SQL as ARCHIVED
 from projections.log.prepare import ensure_ranges
 from projections.log.rebuild import comparable
 from projections.log.seal import ensure_epoch
@@ -28,6 +30,7 @@ from projections.schema.undo import take_back
 from projections.schema.work import Work
 from projections.sql import load
 from projections.tables.store import ModelStore
+from projections.time.archives import Archive, archives
 from projections.time.in_place import FOLD, schema_events
 from projections.time.moments import Cut
 from projections.time.structure import Leftovers, foreign, make_tables
@@ -43,13 +46,20 @@ class IntoDatabase:
     """One restore of a cut of ``source`` into the database ``target``, which has to be empty at first."""
 
     def __init__(
-        self, source: Database, target: Database, cut: Cut, schemas: Sequence[str], progress: Progress
+        self,
+        source: Database,
+        target: Database,
+        cut: Cut,
+        schemas: Sequence[str],
+        progress: Progress,
+        archive: Source = unreadable,
     ) -> None:
-        self._source = source
+        self._source = self._told = source
         self._target = target
         self._cut = cut
         self._schemas = tuple(schemas)
         self._progress = progress
+        self._archive = archive
         self.missing: list[str] = []
 
     async def run(self) -> list[str]:
@@ -63,6 +73,9 @@ class IntoDatabase:
         if tables is None:
             tables = await self._structure()
         await self._log()
+        if await self._archived():
+            # What the source keeps of them tells of their end alone.
+            self._told = self._target
         model = (await ModelStore.open(self._target, schemas=self._schemas)).current
         await self._system(model)
         await self._rows(model)
@@ -129,17 +142,29 @@ class IntoDatabase:
     async def _source_model(self) -> Model:
         return (await ModelStore.open(self._source, schemas=self._schemas)).current
 
+    async def _archived(self) -> list[Archive]:
+        async with self._source.connection() as source:
+            return [one for one in await archives(source) if one.first <= self._cut.upto]
+
     async def _log(self) -> None:
         """The log up to the cut, seals included."""
         async with self._target.transaction() as connection:
             await ensure_ranges(connection, self._cut.upto)
+        packed = await self._archived()
         async with self._source.connection() as source, self._target.connection() as target:
             row = await (await target.execute(SQL["last_event"])).fetchone()
             after = row[0] if row else 0
             while after < self._cut.upto:
                 self._progress(max(after, 0), self._cut.upto, "log")
+                archive = next((one for one in packed if one.last > after), None)
+                if archive is not None and archive.first <= after + 1:
+                    await self._unpack(target, archive)
+                    after = archive.last
+                    continue
                 # What happened before Acta stands below every position, and comes in one piece.
                 end = 0 if after < 0 else min(after + EVENTS_AT_ONCE, self._cut.upto)
+                if archive is not None and after >= 0:
+                    end = min(end, archive.first - 1)
                 values = {"after": after, "end": end, "later": self._cut.later}
                 async with target.transaction():
                     await copy(source, target, "export_events", "import_events", values)
@@ -153,13 +178,22 @@ class IntoDatabase:
                 await target.execute(SQL["continue_log"], values)
         await ensure_epoch(self._target)
 
+    async def _unpack(self, target: Connection, archive: Archive) -> None:
+        """The events of an archive, in one transaction: its files are in the order of items."""
+        async with target.transaction():
+            await target.execute(ARCHIVED["make_arriving"])
+            await copy_in(target, ARRIVING, self._archive(archive.number))
+            values = {"upto": self._cut.upto, "later": self._cut.later}
+            await target.execute(SQL["unpack"], values)
+            await target.execute('drop table "acta archived"')
+
     async def _system(self, model: Model) -> None:
         """All system collections, in one transaction: what they hold refers to each other."""
         name = "acta"
         if name in (await self._noted())[2]:
             return
         entries = [entry for entry in comparable(model) if entry.system]
-        async with self._source.connection() as source, self._target.transaction() as target:
+        async with self._told.connection() as source, self._target.transaction() as target:
             work = Work(target, Command.internal(), await ModelStore.open(self._target), model, name)
             defined = [found async for found in _defined(target, entries)]
             for table in defined:
@@ -173,7 +207,8 @@ class IntoDatabase:
                 )
                 await self._fill(source, target, entry)
             await foreign(work, defined)
-            await self._adoptions(source, target)
+            async with self._source.connection() as original:
+                await self._adoptions(original, target)
             await target.execute(SQL["note_done"], {"collection": name})
 
     async def _adoptions(self, source: Connection, target: Connection) -> None:
@@ -188,7 +223,7 @@ class IntoDatabase:
             if entry.name in done:
                 continue
             self._progress(number, len(entries), entry.name)
-            async with self._source.connection() as source, self._target.transaction() as target:
+            async with self._told.connection() as source, self._target.transaction() as target:
                 await self._fill(source, target, entry)
                 await target.execute(SQL["note_done"], {"collection": entry.name})
 

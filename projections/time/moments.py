@@ -16,6 +16,7 @@ from uuid import UUID
 from domain.errors import InvalidPayload, ServiceUnavailable
 from domain.log.moments import When
 from projections.database import Connection, Database
+from projections.log.archived import archived_hint, require_present
 from projections.log.positions import last_position, position_at, position_of, require_log
 from projections.log.seal import Sealer
 from projections.sql import load
@@ -67,8 +68,13 @@ async def _newest(connection: Connection) -> int | None:
 
 
 async def resolve(connection: Connection, when: When) -> Cut:
-    """The cut at a moment. Raises as :func:`position_at_moment`."""
-    return await cut_at(connection, await position_at_moment(connection, when))
+    """The cut at a moment that states can be told of.
+
+    Raises as :func:`position_at_moment`; also InvalidPayload when its events are archived.
+    """
+    cut = await cut_at(connection, await position_at_moment(connection, when))
+    await require_present(connection, cut.upto, cut.later)
+    return cut
 
 
 async def position_at_moment(connection: Connection, when: When) -> int:
@@ -106,7 +112,7 @@ async def _of_request(connection: Connection, request: UUID) -> int:
     row = await (await connection.execute(SQL["last_of_request"], {"request": request})).fetchone()
     position = None if row is None or row[0] is None else await position_of(connection, row[0])
     if position is None:
-        raise InvalidPayload(f"The log knows no request {request}")
+        raise InvalidPayload(f"The log knows no request {request}{await archived_hint(connection)}")
     return position
 
 

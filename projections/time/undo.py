@@ -22,6 +22,7 @@ from domain.errors import Forbidden, InvalidPayload, UndoConflict
 from domain.model import Collection, Model
 from projections.database import Connection, Database
 from projections.errors import Attempt, translate
+from projections.log.archived import archived_hint, last_archived
 from projections.log.rebuild import NO_HISTORY
 from projections.reading.reader import Reader
 from projections.schema.service import SchemaService
@@ -92,7 +93,7 @@ class Undo:
         async with self._database.transaction() as connection:
             count, own, schema = await _ask(connection, command, asked)
             if count == 0:
-                raise InvalidPayload("There are no such events")
+                raise InvalidPayload(f"There are no such events{await archived_hint(connection)}")
             if not command.rights.admin and not own:
                 raise Forbidden()
         if schema is not None and asked.user is not None:
@@ -155,7 +156,15 @@ async def _ask(connection: Connection, command: Command, asked: Asked) -> tuple[
     await connection.execute(statement)
     row = await (await connection.execute(SQL["asked"], {"actor": command.caller.user})).fetchone()
     assert row is not None
-    return row[0], row[1], row[2]
+    count, own, schema, first = row
+    last = await last_archived(connection)
+    if last is not None and (
+        (first is not None and first <= last.seq)
+        or (asked.activity or last.seq + 1) <= last.seq
+        or (asked.since is not None and asked.since <= last.at)
+    ):
+        raise last.refusal()
+    return count, own, schema
 
 
 async def _plan(connection: Connection, model: Model) -> list[Collection]:

@@ -11,6 +11,14 @@ select exists (
       and not exists (select from acta.seals seal where seal.members @> event.seq)
 );
 
+-- name: archived
+-- Whether events of an item lie in an archive: in its place stands at least the last one.
+select exists (
+    select from acta.archives archive
+    join acta.events event on event.seq between archive.first_seq and archive.last_seq
+    where archive.state = 'archived' and event.collection = %(collection)s and event.item = %(item)s
+);
+
 -- name: erase
 -- Take values out of all events of an item. Gives, for each event that held any, the digests before and after.
 with held as materialized (

@@ -26,6 +26,7 @@ with sealed as materialized (
     from pieces
     join acta.events event on event.seq >= first_seq and event.seq < end_seq
     {redactions}
+    {archived}
 ), bodies as (
     select
         id,
@@ -71,7 +72,8 @@ select event.seq from (
     order by (noted.payload ->> 'seq')::bigint, noted.seq desc
 ) redacted
 join acta.events event using (seq)
-where {payload} is distinct from redacted.payload or {meta} is distinct from redacted.meta
+where ({payload} is distinct from redacted.payload or {meta} is distinct from redacted.meta)
+  and not {ranges}::int8multirange @> event.seq
 order by event.seq;
 
 -- name: members
@@ -88,7 +90,23 @@ select event.seq, substr({leaf}, 1, 8)
 from (select unnest(members) as piece from acta.seals where id = %(id)s) pieces
 join acta.events event on event.seq >= lower(piece) and event.seq < upper(piece)
 {redactions}
-order by event.seq;
+{archived}
+order by seq;
+
+-- name: archived
+-- Where a part of the log lies in files, the digests of those stand for it.
+where not {ranges}::int8multirange @> event.seq
+union all
+select pieces.id, leaves.seq, leaves.leaf
+from pieces join "acta leaves" leaves on leaves.seq >= first_seq and leaves.seq < end_seq
+
+-- name: archived_leaves
+-- The same, for the events of one seal.
+where not {ranges}::int8multirange @> event.seq
+union all
+select leaves.seq, substr(leaves.leaf, 1, 8)
+from (select unnest(members) as piece from acta.seals where id = %(id)s) pieces
+join "acta leaves" leaves on leaves.seq >= lower(piece) and leaves.seq < upper(piece)
 
 -- name: never_sealed
 -- The first event that was there, or came from elsewhere, when the last seal was made, and is in none; with the

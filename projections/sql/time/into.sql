@@ -139,6 +139,12 @@ copy (
 -- The other end of it.
 copy acta.events (xid, seq, at, topic, collection, item, actor, request, context, payload, meta) from stdin;
 
+-- name: unpack
+-- The events of an archive that had happened by then.
+insert into acta.events (xid, seq, at, topic, collection, item, actor, request, context, payload, meta) overriding system value
+select xid, seq, at, topic, collection, item, actor, request, context, payload, meta from "acta archived"
+where seq <= %(upto)s and not %(later)s::int8multirange @> seq on conflict do nothing;
+
 -- name: export_seals
 -- The seals of what is copied.
 copy (select * from acta.seals where last_position <= %(position)s order by id) to stdout;

@@ -5,7 +5,8 @@
 with life as materialized (
     select coalesce(max(d.seq), 0) as begin
     from acta.events as d
-    where d.collection = %(collection)s and d.topic in ('collection.deleted', 'collection.renamed')
+    where acta.require_present_v1(%(upto)s, %(later)s::int8multirange)
+      and d.collection = %(collection)s and d.topic in ('collection.deleted', 'collection.renamed')
       and d.seq <= %(upto)s and not %(later)s::int8multirange @> d.seq
       and not exists (
           select from acta.events as u

@@ -20,7 +20,7 @@ where actor = {user} and at >= {since} and at < {until} and topic not like 'user
 -- name: asked
 -- How many events there are, whether one is of the schema, whether all are of one actor; the first of the schema.
 select count(*), coalesce(bool_and(actor is not distinct from %(actor)s), true),
-       min(seq) filter (where topic ~ '^(collection|field|relation)\.')
+       min(seq) filter (where topic ~ '^(collection|field|relation)\.'), min(seq)
 from "acta asked";
 
 -- name: plan

@@ -1,0 +1,1 @@
+"""Closed partitions of the log as files of a storage."""

@@ -1,0 +1,84 @@
+"""`acta log archive` beside a running server, and what its users see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.http import client
+from tests.support.server import Server, acta, running_server
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> dict[str, str]:
+    return {"STORAGE_LOCAL_ROOT": str(tmp_path)}
+
+
+@pytest.fixture
+def server(prepared_url: str, storage: dict[str, str]) -> Iterator[Server]:
+    with psycopg.connect(prepared_url) as connection:
+        connection.execute("create table notes (id serial primary key, title text unique)")
+    with running_server(prepared_url, extra=storage) as running:
+        yield running
+
+
+async def test_archive_and_recall(
+    server: Server, prepared_url: str, storage: dict[str, str], tmp_path: Path
+) -> None:
+    told = {"filter[collection][_eq]": "notes", "filter[item][_eq]": "1", "sort": "id"}
+    with psycopg.connect(prepared_url, autocommit=True) as database:
+        async with client(server) as api:
+            await api.post("/items/notes", {"title": "one"})
+            await api.patch("/items/notes/1", {"title": "two"})
+            await api.post("/items/notes", {"title": "gone"})
+            await api.delete("/items/notes/2")
+            none = acta(prepared_url, "log", "archive", extra=storage)
+            assert (none.returncode, none.stdout) == (0, "")
+            assert "no partition of the log is closed" in none.stderr
+            database.execute("select setval('acta.events_seq_seq', 10000000)")
+            await api.patch("/items/notes/1", {"title": "three"})
+            revisions = (await api.get("/revisions", **told)).data
+            blamed = (await api.get("/utils/blame/notes/1")).data
+            await until(lambda: _passed(database))
+            dry = acta(prepared_url, "log", "archive", "--dry-run", extra=storage)
+            assert dry.stdout.startswith("events 0 to 9999999: ")
+            done = acta(prepared_url, "log", "archive", extra=storage)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "bytes each in the table" in done.stdout
+            assert len(list(tmp_path.rglob("*.gz"))) == 1
+            listed = acta(prepared_url, "log", "archives", extra=storage).stdout.split("\t")
+            archived = int(listed[0])
+            assert listed[3] == "local\n"
+
+            assert len((await api.get("/revisions", **{**told, "filter[item][_eq]": "3"})).data) == 0
+            assert (await api.get("/revisions", **told)).data == revisions
+            assert (await api.get("/utils/blame/notes/1")).data == blamed
+            gone = (await api.get("/activity", **{**told, "filter[item][_eq]": "2"})).data
+            assert [one["action"] for one in gone] == ["create", "delete"]
+            refused = await api.get("/items/notes", as_of=str(archived - 1))
+            assert (refused.status, refused.error["code"]) == (400, "INVALID_QUERY")
+            refused = await api.post("/utils/undo", {"activity": revisions[0]["id"]})
+            assert (refused.status, refused.error["code"]) == (400, "INVALID_PAYLOAD")
+            assert (await api.get("/items/notes", as_of=str(archived))).data == [{"id": 1, "title": "two"}]
+            assert acta(prepared_url, "verify", extra=storage).returncode == 0
+
+            back = acta(
+                prepared_url, "restore", "--to", str(archived - 3), "--in-place", "--yes", extra=storage
+            )
+            assert (back.returncode, "was archived: it is back" in back.stderr) == (0, True)
+            assert not list(tmp_path.rglob("*.gz"))
+            assert acta(prepared_url, "verify", extra=storage).returncode == 0
+
+
+async def _passed(database: psycopg.Connection) -> bool:
+    """Whether all followers have come past the first partition."""
+    statement = (
+        "select min(position) >= (select max(last_position) from acta.seals"
+        " where lower(members) < 10000000) from acta.cursors"
+    )
+    row = database.execute(statement).fetchone()
+    return row is not None and bool(row[0])
