@@ -41,6 +41,50 @@ CREATE TABLE comments (
 );
 """
 
+NESTED_TABLES = """
+CREATE TABLE tags (id serial PRIMARY KEY, label text UNIQUE);
+CREATE TABLE posts_tags (
+    id serial PRIMARY KEY,
+    post integer REFERENCES posts ON DELETE CASCADE,
+    tag integer REFERENCES tags ON DELETE SET NULL
+);
+CREATE TABLE notes (
+    id serial PRIMARY KEY, body text, author integer REFERENCES authors ON DELETE CASCADE
+);
+CREATE TABLE strict (
+    id serial PRIMARY KEY, body text, author integer NOT NULL REFERENCES authors
+);
+CREATE TABLE heads (id serial PRIMARY KEY, text text);
+CREATE TABLE texts (id uuid PRIMARY KEY, body text);
+CREATE TABLE blocks (
+    id serial PRIMARY KEY, post integer REFERENCES posts ON DELETE SET NULL, item text, collection text
+);
+CREATE TABLE languages (code text PRIMARY KEY, name text);
+CREATE TABLE translations (
+    id serial PRIMARY KEY,
+    post integer REFERENCES posts ON DELETE CASCADE,
+    language text REFERENCES languages,
+    title text
+);
+"""
+NESTED_RELATIONS = (
+    RelationMeta(1, "posts", "author", "authors", "posts", sort_field="sort"),
+    RelationMeta(2, "comments", "post", "posts", "comments"),
+    RelationMeta(3, "posts_tags", "post", "posts", "labels", junction_field="tag"),
+    RelationMeta(4, "posts_tags", "tag", "tags", None, junction_field="post"),
+    RelationMeta(5, "notes", "author", "authors", "notes", one_deselect_action="delete"),
+    RelationMeta(6, "strict", "author", "authors", "strict"),
+    RelationMeta(7, "blocks", "post", "posts", "blocks", junction_field="item"),
+    RelationMeta(8, "blocks", "item", None, None, "collection", one_allowed_collections=("heads", "texts")),
+    RelationMeta(9, "translations", "post", "posts", "translations", junction_field="language"),
+    RelationMeta(10, "translations", "language", "languages", None, junction_field="post"),
+)
+NESTED = (
+    "authors", "posts", "comments", "tags", "posts_tags", "notes", "heads", "texts", "blocks", "languages",
+    "translations",
+)  # fmt: skip
+"""The collections of the tables above and of `SCHEMA`."""
+
 
 @dataclass
 class Bench:

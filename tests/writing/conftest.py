@@ -16,7 +16,7 @@ from projections.log import prepare as log
 from projections.reading.reader import Reader
 from projections.system import prepare as system
 from projections.tables.item_writer import ItemWriter
-from tests.support.writing import SCHEMA, USER, Bench
+from tests.support.writing import NESTED_RELATIONS, NESTED_TABLES, SCHEMA, USER, Bench
 
 
 @pytest.fixture
@@ -34,3 +34,11 @@ async def bench(database_url: str, settings: Settings) -> AsyncIterator[Bench]:
         bench = Bench(database, writer, Model(0, {}), command)
         await bench.define(SCHEMA)
         yield bench
+
+
+@pytest.fixture
+async def nested(bench: Bench) -> Bench:
+    """The bench with relations of every kind."""
+    await bench.define(NESTED_TABLES, *NESTED_RELATIONS)
+    bench.special("texts", "id", "uuid")
+    return bench

@@ -2,69 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
 
 from domain.errors import ErrorGroup, Forbidden, InvalidForeignKey, InvalidPayload, RecordNotUnique
-from domain.model import RelationMeta
-from tests.support.writing import Bench
-
-TABLES = """
-CREATE TABLE tags (id serial PRIMARY KEY, label text UNIQUE);
-CREATE TABLE posts_tags (
-    id serial PRIMARY KEY,
-    post integer REFERENCES posts ON DELETE CASCADE,
-    tag integer REFERENCES tags ON DELETE SET NULL
-);
-CREATE TABLE notes (
-    id serial PRIMARY KEY, body text, author integer REFERENCES authors ON DELETE CASCADE
-);
-CREATE TABLE strict (
-    id serial PRIMARY KEY, body text, author integer NOT NULL REFERENCES authors
-);
-CREATE TABLE heads (id serial PRIMARY KEY, text text);
-CREATE TABLE texts (id uuid PRIMARY KEY, body text);
-CREATE TABLE blocks (
-    id serial PRIMARY KEY, post integer REFERENCES posts ON DELETE SET NULL, item text, collection text
-);
-"""
-RELATIONS = (
-    RelationMeta(1, "posts", "author", "authors", "posts", sort_field="sort"),
-    RelationMeta(2, "comments", "post", "posts", "comments"),
-    RelationMeta(3, "posts_tags", "post", "posts", "labels", junction_field="tag"),
-    RelationMeta(4, "posts_tags", "tag", "tags", None, junction_field="post"),
-    RelationMeta(5, "notes", "author", "authors", "notes", one_deselect_action="delete"),
-    RelationMeta(6, "strict", "author", "authors", "strict"),
-    RelationMeta(7, "blocks", "post", "posts", "blocks", junction_field="item"),
-    RelationMeta(8, "blocks", "item", None, None, "collection", one_allowed_collections=("heads", "texts")),
-)
-ALL = ("authors", "posts", "comments", "tags", "posts_tags", "notes", "heads", "texts", "blocks")
-
-
-@pytest.fixture
-async def nested(bench: Bench) -> Bench:
-    await bench.define(TABLES, *RELATIONS)
-    bench.special("texts", "id", "uuid")
-    return bench
-
-
-@contextmanager
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The statements that run inside the block."""
-    seen: list[str] = []
-    plain = psycopg.AsyncConnection.execute
-
-    async def execute(self: Any, query: Any, *more: Any, **named: Any) -> Any:
-        seen.append(query.decode() if isinstance(query, bytes) else str(query))
-        return await plain(self, query, *more, **named)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(psycopg.AsyncConnection, "execute", execute)
-        yield seen
+from tests.support.writing import NESTED, Bench
 
 
 async def test_to_one(nested: Bench) -> None:
@@ -85,7 +28,7 @@ async def test_to_one(nested: Bench) -> None:
     with pytest.raises(ErrorGroup) as raised:
         await nested.update("posts", [1], {"author": {}})
     assert raised.value.errors[0].extensions == {"field": "name", "path": ["author"], "type": "required"}
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_complete_set(nested: Bench) -> None:
@@ -106,7 +49,7 @@ async def test_complete_set(nested: Bench) -> None:
     assert await nested.sql(rows) == [(1, "x2", None), (2, "y", None), (3, "z", None)]
     with pytest.raises(Forbidden):
         await nested.update("authors", [1], {"posts": [99]})
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_changes(nested: Bench) -> None:
@@ -136,7 +79,7 @@ async def test_changes(nested: Bench) -> None:
     for wrong in wrongs:
         with pytest.raises(InvalidPayload):
             await nested.update("authors", [1], {"posts": wrong})
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_detaching_deletes_or_clears_or_fails(nested: Bench) -> None:
@@ -148,7 +91,7 @@ async def test_detaching_deletes_or_clears_or_fails(nested: Bench) -> None:
     with pytest.raises(ErrorGroup) as raised:
         await nested.update("authors", [1], {"strict": []})
     assert raised.value.errors[0].extensions == {"field": "author", "path": ["strict"], "type": "nnull"}
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_junctions(nested: Bench) -> None:
@@ -166,7 +109,7 @@ async def test_junctions(nested: Bench) -> None:
     with pytest.raises(RecordNotUnique) as raised:
         await nested.update("posts", [1], {"labels": {"create": [{"tag": {"label": "dark blue"}}]}})
     assert raised.value.extensions == {"collection": "tags", "field": "label", "value": "dark blue"}
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_any_to_one(nested: Bench) -> None:
@@ -184,7 +127,7 @@ async def test_any_to_one(nested: Bench) -> None:
     for wrong in wrongs:
         with pytest.raises(InvalidPayload):
             await nested.create("blocks", wrong)
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_events_come_children_first_and_tell_their_parent(nested: Bench) -> None:
@@ -224,14 +167,14 @@ async def test_many_keys_share_what_their_payload_creates(nested: Bench) -> None
     assert await nested.sql("SELECT count(*) FROM authors") == [(1,)]
     assert await nested.sql("SELECT author FROM posts") == [(1,), (1,)]
     assert await nested.sql("SELECT post FROM comments ORDER BY post") == [(1,), (2,)]
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_items_that_nest_the_same_item(nested: Bench) -> None:
     payloads = [{"title": f"t{n}", "author": {"id": 5, "name": "fifth"}} for n in range(20)]
     await nested.create("posts", *payloads)
     assert await nested.sql("SELECT DISTINCT author FROM posts") == [(5,)]
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_cycles_keep_the_order_of_an_items_events(nested: Bench) -> None:
@@ -241,37 +184,7 @@ async def test_cycles_keep_the_order_of_an_items_events(nested: Bench) -> None:
     await nested.update(
         "authors", [1], {"name": "B", "posts": {"update": [{"id": 1, "author": {"id": 1, "name": "C"}}]}}
     )
-    assert await nested.differences(*ALL) == []
-
-
-def tree(width: int) -> dict[str, Any]:
-    comments = [{"body": f"c{n}"} for n in range(width)]
-    labels = [{"tag": {"label": None}} for _ in range(width)]
-    return {
-        "name": "A",
-        "posts": [{"title": f"{n}", "comments": comments, "labels": labels} for n in range(width)],
-    }
-
-
-async def test_statements_do_not_grow_with_rows(nested: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = []
-    for width in (1, 12):
-        with counted(monkeypatch) as seen:
-            await nested.create("authors", tree(width), tree(width))
-        counts.append(len(seen))
-    assert counts[0] == counts[1] <= 8
-    assert await nested.sql("SELECT count(*) FROM comments") == [(2 + 2 * 144,)]
-    counts = []
-    for keys in (["1"], ["3", "4"]):
-        posts = await nested.sql("SELECT id FROM posts WHERE author = ANY (%s)", [int(key) for key in keys])
-        change = {"update": [{"id": post, "title": "n", "comments": []} for (post,) in posts]}
-        with counted(monkeypatch) as seen:
-            await nested.writer.update_each(
-                nested.command, nested.model, "authors", [{"id": key, "posts": change} for key in keys]
-            )
-        counts.append(len(seen))
-    assert counts[0] == counts[1]
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []
 
 
 async def test_nothing_remains_of_a_failed_tree(nested: Bench) -> None:
@@ -295,4 +208,4 @@ async def test_deleting_logs_what_the_database_does_along(nested: Bench) -> None
     assert causes == [("posts", "cascade"), ("notes", "cascade"), ("authors", None)]
     await nested.delete("posts", 1)
     assert await nested.sql("SELECT count(*) FROM comments") == [(0,)]
-    assert await nested.differences(*ALL) == []
+    assert await nested.differences(*NESTED) == []

@@ -6,8 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from domain.errors import InvalidPayload
-from projections.system.guards.base import Action, Occasion, Payload, RightsGuard
-from projections.system.rights import touch_rights
+from projections.system.guards.base import Action, Occasion, Payload, RightsGuard, tell_of_rights
 
 WRONG_ADDRESS = (
     "IP Access contains an incorrect value. Valid values are: IP addresses, IP ranges and CIDR blocks"
@@ -23,7 +22,7 @@ class PermissionGuard(RightsGuard):
 
     async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
         """Tell of the change."""
-        await touch_rights(occasion.connection)
+        await tell_of_rights(occasion)
 
 
 class PolicyGuard(RightsGuard):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
@@ -99,13 +99,24 @@ class Seats(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """One write inside its open transaction. ``path`` leads from the request's item to a nested one."""
+    """One write inside its open transaction. ``path`` leads from the request's item to a nested one.
+
+    ``done`` is shared by all items of one command: what follows from any number of them is done once.
+    """
 
     connection: Connection
     model: Model
     command: Command
     writer: Writer
     path: Sequence[str] = ()
+    done: set[str] = field(default_factory=set)
+
+    def first(self, what: str) -> bool:
+        """Whether this is yet to be done for the command; it counts as done from now on."""
+        if what in self.done:
+            return False
+        self.done.add(what)
+        return True
 
     async def item(self, command: Command, collection: str, key: str) -> dict[str, Any] | None:
         """An item with all its fields, as the caller of a command sees it; None when he does not."""
@@ -133,11 +144,17 @@ class RightsGuard(Guard):
 
     async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
         """Tell of the change; refuse it when nobody could administer the system any more."""
-        await touch_rights(occasion.connection)
+        await tell_of_rights(occasion)
         if action != "create":
-            await require_admin(occasion.connection)
+            await keep_an_admin(occasion)
         if action != "delete":
             await require_seats(occasion)
+
+
+async def tell_of_rights(occasion: Occasion) -> None:
+    """Have every process read rights again when the command commits."""
+    if occasion.first("rights told"):
+        await touch_rights(occasion.connection)
 
 
 async def require_seats(occasion: Occasion) -> None:
@@ -147,13 +164,19 @@ async def require_seats(occasion: Occasion) -> None:
         LimitExceeded
     """
     limits = occasion.writer.seats
-    if limits == (None, None, None):
+    if limits == (None, None, None) or not occasion.first("seats counted"):
         return
     taken = await (await occasion.connection.execute(SQL["seats"])).fetchone()
     assert taken is not None
     for name, limit, used in zip(("Admin", "App", "API"), limits, taken, strict=True):
         if limit is not None and used > limit:
             raise LimitExceeded(f"Active {name} users")
+
+
+async def keep_an_admin(occasion: Occasion) -> None:
+    """As :func:`require_admin`, once for a command."""
+    if occasion.first("administrators counted"):
+        await require_admin(occasion.connection)
 
 
 async def require_admin(connection: Connection) -> None:

@@ -13,4 +13,5 @@ class FlowGuard(Guard):
 
     async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
         """Tell of the change when it commits."""
-        await touch_flows(occasion.connection)
+        if occasion.first("flows told"):
+            await touch_flows(occasion.connection)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from domain.access.secrets import MASK
 from domain.errors import Forbidden
-from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload
-from projections.system.rights import touch_rights
+from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload, tell_of_rights
 
 USED = {"times_used"}
 TARGET = frozenset({"collection", "item"})
@@ -40,7 +39,7 @@ class ShareGuard(Guard):
     async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
         """Let every process look at tokens of a changed share again."""
         if action != "create" and payload.keys() != USED:
-            await touch_rights(occasion.connection)
+            await tell_of_rights(occasion)
 
 
 async def _may_share(occasion: Occasion, collection: object, item: object) -> bool:

@@ -9,8 +9,16 @@ from typing import Any
 from domain.access.emails import is_email
 from domain.access.secrets import MASK, digest
 from domain.errors import FailedValidation, InvalidPayload, RecordNotUnique
-from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload, require_admin, require_seats
-from projections.system.rights import touch_rights
+from projections.system.guards.base import (
+    SQL,
+    Action,
+    Guard,
+    Occasion,
+    Payload,
+    keep_an_admin,
+    require_seats,
+    tell_of_rights,
+)
 
 COLLECTION = "directus_users"
 # Changing these says nothing about who may do what.
@@ -59,7 +67,7 @@ class UserGuard(Guard):
         """End sessions where the change demands it, and keep one administrator."""
         if action == "update" and payload.keys() <= HARMLESS:
             return
-        await touch_rights(occasion.connection)
+        await tell_of_rights(occasion)
         if action == "create" or (action == "update" and _may_take_seats(payload)):
             await require_seats(occasion)
         if action == "create":
@@ -69,7 +77,7 @@ class UserGuard(Guard):
         elif "password" in payload or "email" in payload:
             await _end_sessions(occasion, keys, occasion.command.session)
         if action == "delete" or any(name in payload for name in _OF_ADMINS):
-            await require_admin(occasion.connection)
+            await keep_an_admin(occasion)
 
 
 def _may_take_seats(payload: Payload) -> bool:

@@ -165,11 +165,12 @@ class Tree:
 
     async def _afterwards(self, nodes: Sequence[Node]) -> None:
         """Let the guards of system collections do what follows from the writes."""
+        done: set[str] = set()
         for node in nodes:
             guard = node.table.guard
             if guard is None or node.twin is not None or (node.stored is None and node.intent != "delete"):
                 continue
-            occasion = Occasion(self.connection, self.model, self.command, self.writer, node.path)
+            occasion = Occasion(self.connection, self.model, self.command, self.writer, node.path, done)
             keys = list(node.together) or [node.key or ""]
             given: dict[str, Any] = {} if node.intent == "delete" else node.given
             await guard.after(occasion, node.intent, keys, given)  # type: ignore[arg-type]
