@@ -31,14 +31,14 @@ from domain.settings_files import ImportSettings
 from projections.database import Connection, Database
 from projections.tables.item_writer import ItemWriter
 
-BATCH = 1000
-"""Rows that are read from the file and written together."""
+BATCH, LARGEST = 1000, 1 << 22
+"""Rows, and bytes of their text, that are read from the file and written together."""
 _RANGE = 4
 _PRESENT = sql.SQL("SELECT {key} FROM {table} WHERE ({key}) IN (SELECT {wanted})")
 
 Row = dict[str, Any]
-Rows = Callable[[], Iterator[Row]]
-"""Reads the rows of a file from its beginning."""
+Rows = Callable[[], Iterator[tuple[Row, int]]]
+"""Reads the rows of a file from its beginning, each with the bytes of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +190,21 @@ class _Failures:
         return ErrorGroup([_with_rows(entry, numbers) for entry, numbers in self.found.values()])
 
 
-async def _batches(rows: Iterator[Row]) -> AsyncIterator[list[Row]]:
-    """Read in a thread: a large array of JSON takes seconds to parse."""
-    while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
+async def _batches(rows: Iterator[tuple[Row, int]]) -> AsyncIterator[list[Row]]:
+    """Read in a thread: large rows take a while."""
+    while batch := await asyncio.to_thread(_batch, rows):
         yield batch
+
+
+def _batch(rows: Iterator[tuple[Row, int]]) -> list[Row]:
+    batch: list[Row] = []
+    total = 0
+    for row, size in rows:
+        batch.append(row)
+        total += size
+        if len(batch) == BATCH or total > LARGEST:
+            break
+    return batch
 
 
 def _entries(error: ActaError | ErrorGroup) -> Sequence[ActaError]:

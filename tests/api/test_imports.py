@@ -6,14 +6,21 @@ import asyncio
 import io
 import itertools
 import json
-from collections.abc import AsyncIterator
+import tempfile
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from unittest import mock
 
 import aiohttp
+import orjson
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from api.formats.rows import rows_of_csv, rows_of_json, value_of
+from api.formats import rows as reading
+from api.formats.rows import LONGEST_ROW, Sized, rows_of_csv, rows_of_json, value_of
 from domain.errors import InvalidPayload
 from projections.tables.importing import spans
 from tests.support.http import Answer, Client, client
@@ -29,8 +36,12 @@ create table page (id serial primary key, headline text);
 """
 
 
+def told(rows: Iterator[Sized]) -> list[Any]:
+    return [row for row, _ in rows]
+
+
 def test_csv_cells() -> None:
-    rows = list(rows_of_csv(io.BytesIO('﻿ a , b.c,d\n007,true,"[1, 2]"\n\n,x,\n'.encode())))
+    rows = told(rows_of_csv(io.BytesIO('﻿ a , b.c,d\n007,true,"[1, 2]"\n\n,x,\n'.encode())))
     assert rows == [{"a": "007", "b": {"c": True}, "d": [1, 2]}, {"b": {"c": "x"}}]
 
 
@@ -43,7 +54,7 @@ def test_what_a_cell_says(cell: str, value: object) -> None:
 
 def test_rows_of_json_can_be_read_again() -> None:
     file = io.BytesIO(b' [ {"a": 1.5, "b": [{"c": null}]}, {} ] ')
-    assert list(rows_of_json(file)) == list(rows_of_json(file)) == [{"a": 1.5, "b": [{"c": None}]}, {}]
+    assert told(rows_of_json(file)) == told(rows_of_json(file)) == [{"a": 1.5, "b": [{"c": None}]}, {}]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +67,17 @@ def test_rows_of_json_can_be_read_again() -> None:
         b"\xff",
         b'[{"a": "\xff"}]',
         b"[{}] []",
+        b"[{},]",
+        b"[{},",
+        b"[{} {}]",
+        b"[,{}]",
+        b"[{]]",
+        b'[{"a": "]}',
+        b'[{"a": "\\"}]',
+        b"[",
+        b"]",
+        b'"[{}]"',
+        b'[{"a": 1}}]',
         b'[{"a": NaN}]',
         b'[{"a": 1e999}]',
         b'[{"a": ' + b"[" * 2000 + b"]" * 2000 + b"}]",
@@ -65,6 +87,82 @@ def test_rows_of_json_can_be_read_again() -> None:
 def test_what_is_no_array_of_objects(content: bytes) -> None:
     with pytest.raises(InvalidPayload):
         list(rows_of_json(io.BytesIO(content)))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(), below, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.dictionaries(st.text(), values, max_size=4), max_size=5), st.integers(1, 9), st.booleans())
+def test_rows_of_json_are_those_of_the_array(rows: list[Any], chunk: int, wide: bool) -> None:
+    text = json.dumps(rows, indent=3 if wide else None, ensure_ascii=wide).encode()
+    with mock.patch.object(reading, "_CHUNK", chunk):
+        found = list(rows_of_json(io.BytesIO(text)))
+    assert [row for row, _ in found] == rows
+    assert sum(size for _, size in found) <= len(text)
+
+
+@given(st.binary(max_size=30) | st.text('[]{}",:\\ a1', max_size=30).map(str.encode))
+def test_rows_of_json_are_those_that_a_parser_finds(content: bytes) -> None:
+    try:
+        whole = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        whole = None
+    expected = whole if isinstance(whole, list) and all(isinstance(row, dict) for row in whole) else None
+    try:
+        found = told(rows_of_json(io.BytesIO(content)))
+    except InvalidPayload:
+        found = None
+    assert found == expected
+
+
+class Endless(io.RawIOBase):
+    """A file of 10 GB that counts what is read of it."""
+
+    def __init__(self, start: bytes, filling: bytes) -> None:
+        self._start, self._filling = start, filling
+        self.count = 0
+
+    def seek(self, *_: int) -> int:
+        return 0
+
+    def read(self, size: int = -1) -> bytes:
+        begin, self._start = self._start, b""
+        self.count += size
+        return (begin + self._filling * size)[:size] if self.count < 10**10 else b""
+
+
+@pytest.mark.parametrize(
+    ("start", "filling"),
+    [
+        (b'[{"a": "', b"x"),
+        (b'[{"a": ', b"["),
+        (b'[{"a": ', b"[],"),
+        (b'[{"a": ', b'[""],'),
+        (b"[{", b'"",'),
+        (b'[{"a": "', b"\\"),
+    ],
+)
+def test_a_row_has_to_end(start: bytes, filling: bytes) -> None:
+    file = Endless(start, filling)
+    with pytest.raises(InvalidPayload, match=r"more than|deeper than"):
+        told(rows_of_json(file))  # type: ignore[arg-type]
+    assert file.count <= 4 * LONGEST_ROW
+
+
+def test_files_of_any_size_take_little_memory() -> None:
+    row = b'{"id": 1, "name": "some name", "options": {"a": [1, 2, 3], "b": "{[\\""}},'
+    with tempfile.TemporaryFile() as file:
+        file.write(b"[" + row * 19_999 + row[:-1] + b"]")
+        assert file.tell() > 1_400_000
+        tracemalloc.start()
+        assert sum(1 for _ in rows_of_json(file)) == 20_000
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 500_000
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b'a\n"open', b"a\n1,2"])
@@ -225,6 +323,8 @@ async def test_what_an_import_refuses(shop: Client) -> None:
     assert await refused("code\na", path="nothing") == (403, "FORBIDDEN")
     assert await refused("code\n" + "a" * 250_000) == (413, "CONTENT_TOO_LARGE")
     assert await refused("code\n" + "".join(f"n{n}\n" for n in range(3001))) == (400, "INVALID_PAYLOAD")
+    for text, media in (('[{"code": "a\\u0000"}]', "application/json"), ("code\na\0", "text/csv")):
+        assert await refused(text, media) == (400, "INVALID_PAYLOAD")
     assert await refused("headline\na\nb", path="page") == (400, "INVALID_PAYLOAD")
     for body in (b"", b"--x\r\n", b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\na'):
         headers = {"Content-Type": "multipart/form-data; boundary=x"}
