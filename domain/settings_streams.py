@@ -32,6 +32,9 @@ class KafkaSettings(Group):
     tombstones: bool = Field(False, alias="KAFKA_TOMBSTONES")
     max_message_bytes: int = Field(1_000_000, alias="KAFKA_MAX_MESSAGE_BYTES", ge=10_000)
     compression: Literal["gzip"] | None = Field(None, alias="KAFKA_COMPRESSION")
+    registry_url: str | None = Field(None, alias="SCHEMA_REGISTRY_URL", pattern=r"^https?://")
+    registry_username: str | None = Field(None, alias="SCHEMA_REGISTRY_USERNAME")
+    registry_password: SecretStr | None = Field(None, alias="SCHEMA_REGISTRY_PASSWORD")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL"
     )

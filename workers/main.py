@@ -21,6 +21,7 @@ from workers.flows.beginning import FlowFollower
 from workers.follower import Follower, follow
 from workers.history import Histories
 from workers.kafka.publisher import Publisher, form_of
+from workers.kafka.registry import Registry
 from workers.leadership import Leadership
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
@@ -48,11 +49,15 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
         async with asyncio.TaskGroup() as group:
-            if settings.kafka.bootstrap_servers:
+            kafka = settings.kafka
+            if kafka.bootstrap_servers or kafka.registry_url:
                 where = settings.database
                 models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
                 group.create_task(_watch(models, stop))
-                running.append(Publisher(settings.kafka, form_of(settings, models)))
+                if kafka.bootstrap_servers:
+                    running.append(Publisher(kafka, form_of(settings, models)))
+                if kafka.registry_url:
+                    group.create_task(Registry(kafka, models).run(stop))
             if extensions.hooks.acting:
                 running.append(Actions(extensions.hooks, extensions.door, database))
             group.create_task(sealer.run(database, stop))

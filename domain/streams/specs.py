@@ -67,6 +67,29 @@ def document(
     }
 
 
+def value_schemas(
+    collections: Iterable[Collection], pattern: str, schema_topic: str
+) -> dict[str, dict[str, Any]]:
+    """The JSON Schema of all messages of each topic, which is one of those of its kinds of events."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for collection in collections:
+        entries = kinds.setdefault(topic_name(pattern, collection.name), [])
+        for topic in item_topics():
+            schema = event_schema(topic, _data(collection, topic))
+            schema["properties"]["collection"] = {"const": collection.name}
+            entries.append(schema)
+    others = [event_schema(topic, {}) for topic in EVENTS if topic not in item_topics()]
+    kinds.setdefault(schema_topic, []).extend(others)
+    return {
+        topic: {
+            "$schema": DRAFT,
+            "title": topic,
+            "oneOf": [{name: part for name, part in entry.items() if name != "$schema"} for entry in entries],
+        }
+        for topic, entries in kinds.items()
+    }
+
+
 def item_topics() -> list[str]:
     """The kinds of events that happen to items."""
     return [topic for topic in EVENTS if topic.startswith("item.")]
