@@ -70,7 +70,7 @@ async def _run(request: web.Request, flow: Flow, data: dict[str, Any], wanted: A
     found = returned(run, wanted)
     if wanted == "$all":
         # The caller's own token is nobody else's business, and this may be kept by whoever asked.
-        found = redacted(found, run.data["$env"])
+        found = redacted(found, run.data["$env"], run.secrets)
     if not found and not isinstance(found, list | dict):
         return no_content()
     return raw_json(dumps(orjson.loads(orjson.dumps(found, default=str))))

@@ -85,11 +85,11 @@ async def revert(request: web.Request) -> web.Response:
     collection = context.model.collection(found["collection"])
     if collection is None:
         raise Forbidden()
-    # A mask is not what was there: concealed fields stay as they are now.
+    # A mask is not what was there: secrets stay as they are now.
     payload = {
         name: value
         for name, value in found["data"].items()
-        if name in collection.fields and not collection.fields[name].concealed
+        if name in collection.fields and not collection.fields[name].secret
     }
     await items.update(context, collection.name, [found["item"]], payload)
     return no_content()

@@ -45,6 +45,7 @@ class Run:
         steps: What was done: operation, key, status, options.
         error: What the last executed operation failed with; None after a success.
         depth: How many flows have called each other to get here.
+        secrets: Texts of its trigger that are not to be written down.
     """
 
     flow: Flow
@@ -54,6 +55,7 @@ class Run:
     steps: list[dict[str, Any]] = field(default_factory=list)
     error: Exception | None = None
     depth: int = 0
+    secrets: frozenset[str] = frozenset()
 
     @property
     def done(self) -> set[str]:

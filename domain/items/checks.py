@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from domain.access.command import Command
 from domain.access.rights import Rule
-from domain.access.secrets import masked_error
+from domain.access.secrets import MASK, masked_error
 from domain.errors import ActaError, ErrorGroup, FailedValidation, Forbidden
 from domain.items.dynamic import resolved
 from domain.items.rules import failures
@@ -28,6 +28,12 @@ def accepted(shape: Shape, command: Command, action: Action, payload: Mapping[st
         Forbidden: for a collection or field the caller's rules don't cover.
     """
     known = shape.collection.item_fields
+    if action == "update" and shape.never_shown:
+        payload = {
+            name: value
+            for name, value in payload.items()
+            if not (value == MASK and name in shape.never_shown)
+        }
     if command.rights.admin:
         return {name: value for name, value in payload.items() if name in known}
     rules = _rules(shape, command, action)

@@ -48,6 +48,7 @@ class WritableField:
     convert: Converter
     repeats: frozenset[type]
     hashed: bool
+    sealed: bool
     writable: bool
 
 
@@ -136,6 +137,20 @@ class Shape:
         """Fields whose values no answer shows."""
         return frozenset(name for name, entry in self.collection.item_fields.items() if entry.concealed)
 
+    @cached_property
+    def sealed(self) -> tuple[str, ...]:
+        """Fields whose values are stored encrypted."""
+        return tuple(name for name, entry in self.writables.items() if entry.sealed)
+
+    @cached_property
+    def never_shown(self) -> frozenset[str]:
+        """Fields of which clients know the mask alone: one that comes back is what was read, no new value."""
+        return frozenset(
+            name
+            for name, entry in self.writables.items()
+            if entry.sealed or (entry.hashed and entry.field.concealed)
+        )
+
     def key_texts(self, key: str) -> tuple[str, ...]:
         """The texts of the key's columns.
 
@@ -178,13 +193,15 @@ class Shape:
 
 def _writable(entry: Field, column: Column) -> WritableField:
     hashed = "hash" in entry.special
+    sealed = "encrypt" in entry.special and not hashed and column.base_type in ("text", "character varying")
     return WritableField(
         field=entry,
         column=column,
         convert=converter_of(entry),
-        # What was hashed must not stand in the log as it was sent.
-        repeats=_ANYTHING if hashed else _repeated(entry, column),
+        # What was hashed or sealed must not stand in the log as it was sent.
+        repeats=_ANYTHING if hashed or sealed else _repeated(entry, column),
         hashed=hashed,
+        sealed=sealed,
         writable=not column.generated and column.identity != "a",
     )
 

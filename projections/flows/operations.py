@@ -41,7 +41,7 @@ async def write_log(options: Options, run: Run) -> None:
     operation = run.flow.operations.get(run.next or "")
     message = options.get("message")
     if operation is not None:
-        message = expand(operation.options.get("message"), redacted(run.data, run.data["$env"]))
+        message = expand(operation.options.get("message"), redacted(run.data, run.data["$env"], run.secrets))
     log.info(
         "flow %s: %s", run.flow.name, message if isinstance(message, str) else orjson.dumps(message).decode()
     )

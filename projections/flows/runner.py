@@ -14,7 +14,7 @@ from domain.access.caller import Caller
 from domain.errors import InvalidPayload
 from domain.events import FlowRan
 from domain.flows.model import Flow
-from domain.flows.redaction import redacted
+from domain.flows.redaction import redacted, secret_texts
 from domain.flows.running import Perform, Run, begin, proceed, raised, returned
 from domain.log.originator import join_originator
 from projections.flows import operations
@@ -59,7 +59,9 @@ class Flows:
 
     def begin(self, flow: Flow, trigger: Any, caller: Caller | None) -> Run:
         """A run at its beginning."""
-        return begin(flow, trigger, caller, self._services.environment(os.environ))
+        run = begin(flow, trigger, caller, self._services.environment(os.environ))
+        run.secrets = secret_texts(self._services.models.current, trigger)
+        return run
 
     async def known(self, caller: Caller | None) -> Caller | None:
         """A caller of whom only user, role and address are known, with roles and policies of now."""
@@ -127,7 +129,7 @@ class Flows:
             return
         record = None
         if run.flow.accountability == "all":
-            record = redacted({"steps": run.steps, "data": run.data}, run.data["$env"])
+            record = redacted({"steps": run.steps, "data": run.data}, run.data["$env"], run.secrets)
         caller = run.caller
         event = FlowRan(
             originator_id=join_originator(FLOWS, run.flow.id),

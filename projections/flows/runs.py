@@ -131,8 +131,9 @@ async def unfinished(connection: Connection, after: int, limit: int) -> list[Kep
 
 
 async def keep(connection: Connection, number: int, run: Run) -> None:
-    """How far a run has come."""
-    state = {"data": run.data, "steps": run.steps, "next": run.next, "failed": run.error is not None}
+    """How far a run has come; the environment is that of whoever takes it up."""
+    data = {name: value for name, value in run.data.items() if name != "$env"}
+    state = {"data": data, "steps": run.steps, "next": run.next, "failed": run.error is not None}
     await connection.execute(SQL["keep"], {"id": number, "state": Jsonb(state)})
 
 

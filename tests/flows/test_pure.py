@@ -77,6 +77,19 @@ def test_secrets_are_not_written_down() -> None:
     }
 
 
+def test_secrets_are_not_written_down_elsewhere() -> None:
+    headers = {"authorization": "Bearer its-token", "cookie": "a=one-cookie; b=other-cookie"}
+    text = "its-token one-cookie other-cookie S3CRET pin-1234 Bearer"
+    given = {
+        "$trigger": {"headers": headers, "payload": {"a": {"password": "long one"}}},
+        "copy": [text, "long one"],
+    }
+    found = redacted(given, {"KEY": "S3CRET"}, ["pin-1234"])
+    hidden = " ".join(["--redacted--"] * 3 + ["--redacted:KEY--", "--redacted--", "Bearer"])
+    assert found["copy"] == [hidden, "--redacted--"]
+    assert found["$trigger"]["payload"] == {"a": {"password": "--redacted--"}}
+
+
 def flow(*operations: Operation, **options: Any) -> Flow:
     return Flow("f", "f", "webhook", "all", options, operations[0].id, {one.id: one for one in operations})
 

@@ -104,7 +104,8 @@ class Executor:
         caller = await self._flows.known(caller_of(kept.accountability))
         run = self._flows.begin(flow, kept.trigger, caller)
         if kept.state is not None:
-            run.data, run.steps, run.next = kept.state["data"], kept.state["steps"], kept.state["next"]
+            run.data = {**run.data, **kept.state["data"]}
+            run.steps, run.next = kept.state["steps"], kept.state["next"]
             run.error = InternalError() if kept.state["failed"] else None
         return run
 

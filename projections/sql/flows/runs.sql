@@ -14,8 +14,8 @@ from acta.flow_runs where finished is null and id > %(after)s order by id limit 
 update acta.flow_runs set state = %(state)s where id = %(id)s;
 
 -- name: finish
--- A run is over.
-update acta.flow_runs set finished = now() where id = %(id)s;
+-- A run is over, and what it worked with is gone.
+update acta.flow_runs set finished = now(), state = null where id = %(id)s;
 
 -- name: sweep
 -- Runs that were over long ago.

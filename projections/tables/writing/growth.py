@@ -26,7 +26,7 @@ from projections.system.guards.base import Writer
 from projections.tables.writing.batches import keyed_rows
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import changed_row, new_row, update_condition
-from projections.tables.writing.hashing import hashes_of
+from projections.tables.writing.hashing import stored_secrets
 from projections.tables.writing.naming import templates
 from projections.tables.writing.nodes import Detachment, Node, Payload
 from projections.tables.writing.session import execute
@@ -195,7 +195,7 @@ class Growth:
         following: list[Node] = []
         nested = [await self._accept(node) for node in level]
         for shape, nodes in _by_shape(level):
-            hashes = await hashes_of(shape, [node.given for node in nodes])
+            hashes = await stored_secrets(shape, [node.given for node in nodes], self.writer.seal)
             for node, made in zip(nodes, hashes, strict=True):
                 if node.intent == "create":
                     node.row = new_row(shape, self.command, node.given, made)

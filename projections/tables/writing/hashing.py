@@ -1,9 +1,12 @@
-"""Argon2 hashes, made outside the event loop: one takes tens of milliseconds by design."""
+"""The forms in which secrets are stored: sealed, or hashed by Argon2.
+
+Hashes are made outside the event loop: one takes tens of milliseconds by design.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -17,9 +20,11 @@ _HASHER = PasswordHasher()
 _NOTHING: Mapping[str, str] = {}
 
 
-async def hashes_of(shape: Shape, payloads: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
-    """The hashes of each payload's hashed fields; empty texts and null stay as they are."""
-    if not shape.hashed:
+async def stored_secrets(
+    shape: Shape, payloads: Sequence[Mapping[str, Any]], seal: Callable[[str], str]
+) -> list[Mapping[str, str]]:
+    """The stored forms of each payload's hashed and sealed fields; empty texts and null stay as they are."""
+    if not shape.hashed and not shape.sealed:
         return [_NOTHING] * len(payloads)
     wanted = [
         (place, name, _text(shape, name, payload[name]))
@@ -28,7 +33,14 @@ async def hashes_of(shape: Shape, payloads: Sequence[Mapping[str, Any]]) -> list
         if payload.get(name) not in (None, "")
     ]
     made = await asyncio.gather(*(asyncio.to_thread(_HASHER.hash, text) for _, _, text in wanted))
-    found: list[dict[str, str]] = [{} for _ in payloads]
+    found = [
+        {
+            name: seal(_text(shape, name, payload[name]))
+            for name in shape.sealed
+            if payload.get(name) not in (None, "")
+        }
+        for payload in payloads
+    ]
     for (place, name, _), text in zip(wanted, made, strict=True):
         found[place][name] = text
     return list(found)

@@ -31,7 +31,7 @@ from projections.tables.writing.decisions import (
 )
 from projections.tables.writing.events import append
 from projections.tables.writing.flat import One
-from projections.tables.writing.hashing import hashes_of
+from projections.tables.writing.hashing import stored_secrets
 from projections.tables.writing.nodes import Node
 from projections.tables.writing.session import several, single
 from projections.tables.writing.tables import Table, Tables
@@ -62,7 +62,7 @@ class Writes:
         given = [new_item(shape, command, payload) for payload in payloads]
         if not command.rights.admin and any(is_nested(shape, payload) for payload in given):
             return await self._create_tree(command, table, payloads, connection)
-        hashes = await hashes_of(shape, given)
+        hashes = await stored_secrets(shape, given, self.writer.seal)
         rows = [new_row(shape, command, payload, made) for payload, made in zip(given, hashes, strict=True)]
         scope = several if flat.needs_reservation(table, rows) else single
         async with scope(self.database, connection) as own:
@@ -83,7 +83,7 @@ class Writes:
         given = new_item(shape, command, payload)
         if not command.rights.admin and is_nested(shape, given):
             return One((await self._create_tree(command, table, [payload], connection))[0])
-        row = new_row(shape, command, given, (await hashes_of(shape, [given]))[0])
+        row = new_row(shape, command, given, (await stored_secrets(shape, [given], self.writer.seal))[0])
         echo = None if raw is None else table.echo(command, raw, self.limits, new=True)
         async with single(self.database, connection) as own:
             return await flat.create_one(own, command, table, row, payload, echo)
@@ -110,7 +110,7 @@ class Writes:
         given = change(shape, command, payload)
         if is_nested(shape, given):
             return await self._update_tree(command, table, parts, payload, connection)
-        row = changed_row(shape, command, given, (await hashes_of(shape, [given]))[0])
+        row = changed_row(shape, command, given, (await stored_secrets(shape, [given], self.writer.seal))[0])
         condition = update_condition(shape, command, names)
         if not parts:
             return []
@@ -139,7 +139,7 @@ class Writes:
         if given is None or is_nested(shape, given):
             keys = await self._update_tree(command, table, [parts], payload, connection)
             return One(keys[0]) if keys else None
-        row = changed_row(shape, command, given, (await hashes_of(shape, [given]))[0])
+        row = changed_row(shape, command, given, (await stored_secrets(shape, [given], self.writer.seal))[0])
         condition = update_condition(shape, command, list(payload))
         echo = None if raw is None else table.echo(command, raw, self.limits, new=False)
         async with single(self.database, connection) as own:
@@ -158,7 +158,7 @@ class Writes:
         if not table.plain or any(is_nested(shape, payload) for payload in payloads):
             return await self._update_trees(command, table, keys, payloads, connection)
         given = [change(shape, command, payload) for payload in payloads]
-        hashes = await hashes_of(shape, given)
+        hashes = await stored_secrets(shape, given, self.writer.seal)
         rows = [
             changed_row(shape, command, payload, made) for payload, made in zip(given, hashes, strict=True)
         ]
