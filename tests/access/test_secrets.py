@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import psycopg
-import pyotp
 import pytest
 
 from domain.access.sealed import Seal
@@ -19,41 +17,12 @@ from domain.log import Record
 from domain.streams.cloud_events import Form, secret_fields
 from projections.database import Database
 from projections.tables.store import ModelStore
-from tests.access.test_providers import through
-from tests.flows.conftest import make_flow
+from tests.access.planting import BOUND, GIVEN, MAIL, SECRET_FIELDS, VALUES, plant
 from tests.support import oauth
-from tests.support.http import Client, client
-from tests.support.people import bearer, login, person
-from tests.support.server import ADMIN_PASSWORD, ADMIN_TOKEN, Server, acta, environment, start
+from tests.support.http import Client
+from tests.support.server import ADMIN_TOKEN, Server, acta, environment, start
 from tests.support.smtp import Mailbox
 from tests.support.waiting import until
-
-BOUND = "bind-password-of-the-directory"
-MAIL = "password-of-the-mail-server"
-GIVEN = "given-to-flows-by-the-environment"
-SECRET_FIELDS = [
-    {"field": "code", "type": "string", "meta": {"special": ["conceal"]}},
-    {"field": "pin", "type": "hash", "meta": {"special": ["hash"]}},
-    {"field": "key", "type": "hash", "meta": {"special": ["hash", "conceal"]}},
-    {"field": "sealed", "type": "text", "meta": {"special": ["encrypt"]}},
-]
-VALUES = {
-    "code": "code-in-clear-1",
-    "pin": "pin-in-clear-2",
-    "key": "key-in-clear-3",
-    "sealed": "sealed-in-clear-4",
-}
-NEXT = {name: f"{value}-changed" for name, value in VALUES.items()}
-
-
-@dataclass
-class Planted:
-    """Texts that nothing may show; those that are ``kept`` as they are stand in tables and log, for they are
-    the users' own data, merely hidden. ``stored`` are digests: in tables and log, and nowhere else."""
-
-    gone: dict[str, str] = field(default_factory=dict)
-    kept: dict[str, str] = field(default_factory=dict)
-    stored: dict[str, str] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -117,93 +86,6 @@ async def browser(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(server.url, cookie_jar=jar) as session:
         yield session
-
-
-async def plant(
-    server: Server, api: Client, anonymous: Client, browser: aiohttp.ClientSession, given: oauth.Provider
-) -> Planted:
-    """Do everything in which a secret is sent or made."""
-    found = Planted(kept=VALUES | NEXT)
-    for name in ("pin", "key", "sealed"):
-        found.gone |= {name: found.kept.pop(name)} if name in found.kept else {}
-    found.gone |= {name: VALUES[name] for name in ("pin", "key", "sealed")}
-    found.gone |= {f"next {name}": NEXT[name] for name in ("pin", "key", "sealed")}
-    found.kept = {"code": VALUES["code"], "next code": NEXT["code"]}
-    await watched(api)
-    made = await api.post(
-        "/collections", {"collection": "safe", "meta": {}, "schema": {}, "fields": SECRET_FIELDS}
-    )
-    assert made.status == 200, made.body
-    item = (await api.post("/items/safe", VALUES)).data["id"]
-    await api.patch(f"/items/safe/{item}", NEXT)
-    her = await person(api)
-    token, password = "static-token-of-hers-5", "password-of-hers-6"
-    assert (await api.patch(f"/users/{her.id}", {"token": token, "password": password})).status == 200
-    signed = (await login(anonymous, her.email, password)).data
-    answer = await login(anonymous, her.email, password, mode="session")
-    cookie = answer.headers["Set-Cookie"].partition(";")[0]
-    async with client(server, token) as hers:
-        tfa = (await hers.post("/users/me/tfa/generate", {"password": password})).data["secret"]
-        body = {"secret": tfa, "otp": pyotp.TOTP(tfa).now()}
-        assert (await hers.post("/users/me/tfa/enable", body)).status == 204
-        assert (await hers.request("GET", f"/users/me?access_token={token}")).status == 400
-    assert (await anonymous.request("GET", "/users/me", headers={"Cookie": cookie})).status == 200
-    assert (await anonymous.request("GET", f"/users/me?access_token={signed['access_token']}")).status == 200
-    following = (await anonymous.post("/auth/refresh", {"refresh_token": signed["refresh_token"]})).data
-    share = {"collection": "safe", "item": str(item), "password": "password-of-the-share-7"}
-    shared = (await api.post("/shares", share)).data["id"]
-    visit = {"share": shared, "password": share["password"]}
-    visitor = (await anonymous.post("/shares/auth", visit)).data
-    given.profile, given.refreshable = {"email": "olga@example.com"}, True
-    assert await through(browser, given, "plain") == "/in"
-    await api.post("/auth/login/tree", {"identifier": "ann", "password": "password-of-ann-8"})
-    hook = f"/flows/trigger/{await hooked(api)}"
-    sent = {"password": "password-of-the-hook-9", "title": "x"}
-    for headers in (bearer(signed["access_token"]), {"Cookie": cookie}):
-        await anonymous.request("POST", hook, {"payload": sent}, headers=headers)
-    await anonymous.request("POST", f"{hook}?access_token={token}", {"payload": sent})
-    found.gone |= {
-        "password": password,
-        "token": token,
-        "access": signed["access_token"],
-        "refresh": signed["refresh_token"],
-        "next refresh": following["refresh_token"],
-        "cookie": cookie.partition("=")[2],
-        "tfa": tfa,
-        "share": share["password"],
-        "visit": visitor["refresh_token"],
-        "upstream": "rt-",
-        "hook": sent["password"],
-        "ann": "password-of-ann-8",
-        "first": "first-Secret1",
-        "admin": ADMIN_PASSWORD,
-        "secret": environment("")["SECRET"],
-        "client": oauth.SECRET,
-        "bind": BOUND,
-        "mail": MAIL,
-        "flows": GIVEN,
-    }
-    return found
-
-
-async def watched(api: Client) -> None:
-    """Flows that hear of everything and say all they hear."""
-    everything = ["items.create", "items.update"]
-    say = {"message": "heard {{ $trigger }} and {{ $env.GIVEN }}"}
-    for kind in ("filter", "action"):
-        options = {
-            "type": kind,
-            "scope": everything,
-            "collections": ["directus_users", "directus_shares", "safe"],
-        }
-        steps = [("again", "transform", {"json": "{{ $trigger }}"}), ("say", "log", say)]
-        await make_flow(api, steps, trigger="event", options=options)
-
-
-async def hooked(api: Client) -> str:
-    """A flow that is called over HTTP."""
-    say = {"message": "called with {{ $trigger }}"}
-    return await make_flow(api, [("again", "transform", {"json": "{{ $trigger }}"}), ("say", "log", say)])
 
 
 async def answers(api: Client, server: Server) -> AsyncIterator[tuple[str, str]]:
@@ -305,6 +187,27 @@ def commands(url: str, folder: Path, extra: dict[str, str]) -> Iterator[tuple[st
         yield f"acta {words}", done.stdout + done.stderr
 
 
+async def flows_ran(url: str) -> bool:
+    """Whether the runs of flows are over."""
+    with psycopg.connect(url) as connection:
+        text = "select count(*) filter (where finished is null), count(*) from acta.flow_runs"
+        waiting, runs = connection.execute(text).fetchone() or (1, 0)
+        return not waiting and runs > 5
+
+
+def digests(url: str) -> tuple[dict[str, str], str]:
+    """What is stored of secrets; and that of a hash which the API may show."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "select password from acta.directus_users where password is not null union all"
+            " select token from acta.directus_users where token is not null union all"
+            " select password from acta.directus_shares where password is not null union all"
+            " select token from acta.directus_sessions union all select key from safe"
+        ).fetchall()
+        [(pin,)] = connection.execute("select pin from safe").fetchall()
+    return {f"stored {number}": text for number, (text,) in enumerate(found)}, pin
+
+
 async def test_secrets_never_leave(
     server: Server,
     api: Client,
@@ -318,24 +221,8 @@ async def test_secrets_never_leave(
 ) -> None:
     planted = await plant(server, api, anonymous, browser, provider)
 
-    async def over() -> bool:
-        with psycopg.connect(served_url) as connection:
-            row = connection.execute(
-                "select count(*) filter (where finished is null), count(*) from acta.flow_runs"
-            )
-            waiting, runs = row.fetchone() or (1, 0)
-            return not waiting and runs > 5
-
-    await until(over)
-    with psycopg.connect(served_url) as connection:
-        hashes = connection.execute(
-            "select password from acta.directus_users where password is not null union all"
-            " select token from acta.directus_users where token is not null union all"
-            " select password from acta.directus_shares where password is not null union all"
-            " select token from acta.directus_sessions union all select key from safe"
-        ).fetchall()
-        [(pin,)] = connection.execute("select pin from safe").fetchall()
-        planted.stored = {f"stored {number}": text for number, (text,) in enumerate(hashes)}
+    await until(lambda: flows_ran(served_url))
+    planted.stored, pin = digests(served_url)
     wrong: list[str] = []
 
     def look(place: str, text: str, *secrets: dict[str, str]) -> None:
