@@ -18,6 +18,7 @@ from api.background import Places
 from api.files import assets, importing, presigned, tus, zips
 from api.files import contents as file_contents
 from api.files import routes as files
+from api.files.health import StorageHealth
 from api.graphql import handler as graphql
 from api.graphql.documents import Documents
 from api.graphql.operations import resolvers, turned_off
@@ -211,6 +212,7 @@ def _wire_files(app: web.Application, settings: Settings, database: Database) ->
         database, Locations(settings.storage), delete_original=settings.files.delete_original_on_move
     )
     images = ImagePool(settings.assets)
+    app[keys.STORAGE_HEALTH] = StorageHealth()
     app[keys.LIBRARY] = Library(database, app[keys.WRITER], objects, images, settings.files)
     app[keys.RESUMABLE] = Resumable(database, app[keys.WRITER], app[keys.LIBRARY])
     app[keys.WEB_CLIENT] = GuardedClient(settings.files.import_deny)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from api.auth.sso.providers import Providers
     from api.auth.tokens import Signer
     from api.background import Places
+    from api.files.health import StorageHealth
     from api.graphql.run import Engine
     from api.items import Items
     from api.rest.metrics import Metrics
@@ -87,6 +88,7 @@ ITEMS: web.AppKey[Items] = web.AppKey("items")
 CONTENT_VERSIONS: web.AppKey[ContentVersions] = web.AppKey("content_versions")
 GRAPHQL: web.AppKey[Engine] = web.AppKey("graphql")
 LIBRARY: web.AppKey[Library] = web.AppKey("library")
+STORAGE_HEALTH: web.AppKey[StorageHealth] = web.AppKey("storage health")
 RESUMABLE: web.AppKey[Resumable] = web.AppKey("resumable")
 WEB_CLIENT: web.AppKey[GuardedClient] = web.AppKey("web client")
 VARIANTS: web.AppKey[Variants] = web.AppKey("variants")

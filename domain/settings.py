@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from domain.settings_access import (
+    ASSET_CSP_PREFIX,
+    ASSET_DIRECTIVES,
     DIRECTIVES,
     AuthSettings,
     BrowserSettings,
@@ -159,6 +161,7 @@ class LocalStorage(Group):
 
     driver: Literal["local"] = Field("local", alias="DRIVER")
     root: str = Field("./uploads", alias="ROOT")
+    health_threshold: int = Field(750, alias="HEALTHCHECK_THRESHOLD", ge=0)
 
 
 class S3Storage(Group):
@@ -171,11 +174,15 @@ class S3Storage(Group):
     secret: SecretStr | None = Field(None, alias="SECRET")
     region: str | None = Field(None, alias="REGION")
     endpoint: str = Field("https://s3.amazonaws.com", alias="ENDPOINT")
+    acl: str | None = Field(None, alias="ACL")
+    encryption: Literal["AES256", "aws:kms"] | None = Field(None, alias="SERVER_SIDE_ENCRYPTION")
+    encryption_key: str | None = Field(None, alias="SERVER_SIDE_ENCRYPTION_KMS_KEY_ID")
     public_endpoint: str | None = Field(None, alias="PUBLIC_ENDPOINT")
     force_path_style: bool = Field(False, alias="FORCE_PATH_STYLE")
     connection_timeout: int = Field(5000, alias="CONNECTION_TIMEOUT", ge=1)
     socket_timeout: int = Field(120_000, alias="SOCKET_TIMEOUT", ge=1)
     max_sockets: int = Field(500, alias="MAX_SOCKETS", ge=1)
+    health_threshold: int = Field(750, alias="HEALTHCHECK_THRESHOLD", ge=0)
 
 
 StorageLocation = Annotated[LocalStorage | S3Storage, Field(discriminator="driver")]
@@ -202,6 +209,7 @@ class Settings(Group):
     mail: MailSettings = MailSettings()
     providers: ProviderSettings = ProviderSettings()
     directives: Mapping[str, str] = Field(default_factory=lambda: dict(DIRECTIVES))
+    asset_directives: Mapping[str, str] = Field(default_factory=lambda: dict(ASSET_DIRECTIVES))
     log: LogSettings = LogSettings()
     realtime: RealtimeSettings = RealtimeSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -232,6 +240,7 @@ class Settings(Group):
             storage=_parse_storage(given),
             providers=parse_providers(given),
             directives=policy_directives(given),
+            asset_directives=policy_directives(given, ASSET_CSP_PREFIX, ASSET_DIRECTIVES),
         )
 
 

@@ -1,6 +1,7 @@
 """Settings of who may come in and how: tokens, cookies, limits, browsers, mail."""
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
@@ -13,6 +14,9 @@ PROXY_NAMES = {
     "uniquelocal": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
 }
 CSP_PREFIX = "CONTENT_SECURITY_POLICY_DIRECTIVES__"
+ASSET_CSP_PREFIX = f"ASSETS_{CSP_PREFIX}"
+# Scripts in SVG and HTML that somebody has uploaded do nothing.
+ASSET_DIRECTIVES = {"default-src": "'none'"}
 DIRECTIVES = {
     "default-src": "'self'",
     "base-uri": "'self'",
@@ -174,11 +178,13 @@ class MailSettings(Group):
     name: str | None = Field(None, alias="EMAIL_SMTP_NAME")
 
 
-def policy_directives(given: dict[str, str]) -> dict[str, str]:
-    """The directives of the content security policy; a value of ``false`` takes one out."""
-    found = dict(DIRECTIVES)
+def policy_directives(
+    given: dict[str, str], prefix: str = CSP_PREFIX, default: Mapping[str, str] = DIRECTIVES
+) -> dict[str, str]:
+    """The directives of a content security policy; a value of ``false`` takes one out."""
+    found = dict(default)
     for name, text in given.items():
-        if name.startswith(CSP_PREFIX):
-            directive = name.removeprefix(CSP_PREFIX).lower().replace("_", "-")
+        if name.startswith(prefix):
+            directive = name.removeprefix(prefix).lower().replace("_", "-")
             found[directive] = " ".join(text.removeprefix("array:").split(","))
     return {name: value for name, value in found.items() if value.lower() != "false"}

@@ -23,7 +23,6 @@ from services.files.library import FILES
 from services.storage.base import NotFound, StorageError
 
 _KEY_LENGTH = 36
-SAFE = "default-src 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +119,19 @@ def _headers(
         hdrs.CACHE_CONTROL: f"{audience}, {age}",
         hdrs.VARY: "Origin, Cache-Control" + (", Accept" if automatic else ""),
         hdrs.ACCEPT_RANGES: "bytes",
-        "Content-Security-Policy": SAFE,
+        "Content-Security-Policy": policy(request),
         "X-Content-Type-Options": "nosniff",
     }
     if seen.modified is not None:
         headers[hdrs.LAST_MODIFIED] = format_datetime(seen.modified.astimezone(UTC), usegmt=True)
         headers[hdrs.ETAG] = _etag(seen.modified)
     return headers
+
+
+def policy(request: web.Request) -> str:
+    """What a browser may do with a file that somebody has uploaded."""
+    directives = request.app[SETTINGS].asset_directives
+    return ";".join(f"{name} {value}" for name, value in directives.items())
 
 
 _OF_304 = (hdrs.CACHE_CONTROL, hdrs.ETAG, hdrs.LAST_MODIFIED, hdrs.VARY)

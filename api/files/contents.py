@@ -9,7 +9,7 @@ import orjson
 from aiohttp import hdrs, web
 
 from api.commands import command_of
-from api.files.assets import SAFE, disposition, header_text
+from api.files.assets import disposition, header_text, policy
 from api.files.delivering import send_object
 from api.files.routes import RESOURCE, FileHandlers, uuid_of
 from api.items import Raw, Written
@@ -57,7 +57,7 @@ async def read_content(request: web.Request) -> web.StreamResponse:
         hdrs.CONTENT_DISPOSITION: disposition("attachment", row["filename_download"] or key),
         hdrs.CACHE_CONTROL: "private, no-store",
         hdrs.ACCEPT_RANGES: "bytes",
-        "Content-Security-Policy": SAFE,
+        "Content-Security-Policy": policy(request),
         "X-Content-Type-Options": "nosniff",
     }
     try:

@@ -18,7 +18,7 @@ from aiohttp import hdrs, web
 from api.auth.tokens import Signer
 from api.bodies import read_json, read_object
 from api.commands import command_of
-from api.files.assets import SAFE, disposition, header_text, see
+from api.files.assets import disposition, header_text, policy, see
 from api.files.contents import sha256_of
 from api.files.delivering import send_object
 from api.files.routes import RESOURCE, FileHandlers, uuid_of
@@ -72,7 +72,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     # The address is of these bytes: when the file has got others, or is gone, it leads nowhere.
     if asset is None or asset.content != claims["content"] or asset.filename_disk != claims["path"]:
         raise Forbidden()
-    safety = {"Content-Security-Policy": SAFE, "X-Content-Type-Options": "nosniff"}
+    safety = {"Content-Security-Policy": policy(request), "X-Content-Type-Options": "nosniff"}
     headers = {**claims["headers"], **safety, hdrs.CACHE_CONTROL: "private", hdrs.ACCEPT_RANGES: "bytes"}
     try:
         return await send_object(request, claims["at"], claims["path"], headers)

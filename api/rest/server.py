@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import orjson
 from aiohttp import web
 
-from api.keys import CONTEXT, DATABASE, ITEMS, MODELS, REQUEST_ID, SETTINGS, Context
+from api.keys import CONTEXT, DATABASE, ITEMS, MODELS, REQUEST_ID, SETTINGS, STORAGE_HEALTH, Context
 from api.realtime.logs import allowed
 from api.responses import data, empty, raw_json
 from domain.access.caller import SYSTEM
@@ -117,14 +117,22 @@ async def health(request: web.Request) -> web.Response:
     behind = {f"followers:{entry.name}": [_follower_check(entry, threshold)] for entry in followers}
     if request.app[SETTINGS].history.external:
         behind["external:slot"] = [_slot_check(kept, request.app[SETTINGS].history.external_limit)]
-    if status == "ok" and any(found["status"] == "warn" for (found,) in behind.values()):
-        status = "warn"
+    stores = await request.app[STORAGE_HEALTH].checks(request.app)
+    others = {found["status"] for (found,) in behind.values()} | {
+        found["status"] for found in stores.values()
+    }
+    status = next((worst for worst in ("error", "warn") if worst in {status, *others}), "ok")
     answer: dict[str, Any] = {"status": status}
     if request[CONTEXT].rights.admin:
         answer |= {
             "releaseId": VERSION,
             "serviceId": request.app[SETTINGS].server.public_url,
-            "checks": {"pg:responseTime": [check], **_pool_checks(database.statistics()), **behind},
+            "checks": {
+                "pg:responseTime": [check],
+                **_pool_checks(database.statistics()),
+                **{name: [found] for name, found in stores.items()},
+                **behind,
+            },
         }
     response = raw_json(orjson.dumps(answer), 503 if status == "error" else 200)
     response.headers["Content-Type"] = "application/health+json; charset=utf-8"

@@ -72,6 +72,13 @@ async def taken(connection: Connection, location: str, path: str, file: str = ""
     return row is not None and bool(row[0])
 
 
+async def unknown(database: Database, location: str, paths: Sequence[str]) -> list[str]:
+    """Those of some objects that nothing is left to do with, and that are no contents of files."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(SQL["unknown"], {"location": location, "paths": list(paths)})
+        return [row[0] for row in await cursor.fetchall()]
+
+
 async def prolong(database: Database, ids: Sequence[int]) -> None:
     """Show that uploads are alive."""
     async with database.connection() as connection:

@@ -7,6 +7,7 @@ import logging
 import posixpath
 import re
 import tempfile
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from services.storage.locations import Locations
 log = logging.getLogger("acta.files")
 BEAT_SECONDS = tasks.GRACE_SECONDS / 4
 CLEAR_SECONDS = 10.0
+FORGOTTEN_SECONDS = 86_400.0
 EXCERPT = 8 * 1024 * 1024
 INCOMING = ".incoming/"
 _VARIANT = re.compile(r"__[0-9a-f]{40}\.[a-z0-9]+")
@@ -105,6 +107,20 @@ class Objects:
                     return done
                 done += 1
                 await self._carry_out(task)
+
+    async def sweep(self) -> int:
+        """Remove uploads that nothing knows of: clients may have sent them to a presigned address of a bucket
+        long after its expiry. Gives how many there were.
+        """
+        found = 0
+        for name in self.locations.names():
+            storage, limit = self.storage(name), time.time() - FORGOTTEN_SECONDS
+            with suppress(StorageError):
+                old = [entry.path async for entry in storage.list(INCOMING) if entry.modified < limit]
+                for path in await tasks.unknown(self._database, name, old):
+                    await storage.delete(path)
+                    found += 1
+        return found
 
     @asynccontextmanager
     async def as_file(self, location: str, path: str) -> AsyncIterator[Path]:

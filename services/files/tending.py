@@ -14,6 +14,7 @@ from services.files.resumable import Resumable
 log = logging.getLogger("acta.files")
 LOOK_SECONDS = 2.0
 EXPIRE_EVERY = 30
+SWEEP_EVERY = 1800
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Sweeper:
                 await self.resumable.library.objects.settle()
                 if turn % EXPIRE_EVERY == 0:
                     await self._expire()
+                if turn % SWEEP_EVERY == 0:
+                    await self.resumable.library.objects.sweep()
             except ActaError as error:
                 log.warning("files can't be tended: %s", error)
             turn += 1

@@ -19,6 +19,10 @@ class Locations:
             for name, chosen in settings.locations.items()
         }
 
+    def names(self) -> list[str]:
+        """The names of all storages."""
+        return [*self._found]
+
     def get(self, name: str) -> Storage | None:
         """The storage of a name, None for an unknown one."""
         return self._found.get(name)

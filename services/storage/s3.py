@@ -24,6 +24,7 @@ from minio.credentials.providers import (
     StaticProvider,
 )
 from minio.error import MinioException, S3Error
+from minio.sse import Sse, SseKMS, SseS3
 
 from domain.settings import S3Storage as S3Settings
 from services.storage.base import CHUNK, NO_HEADERS, Chunks, Entry, NotFound, Storage, StorageError
@@ -41,6 +42,8 @@ class S3Storage(Storage):
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
         self._prefix = settings.root.strip("/") + "/" if settings.root.strip("/") else ""
+        self._headers: Any = {"x-amz-acl": settings.acl} if settings.acl else None
+        self._encryption = _encryption(settings)
         self._threads = ThreadPoolExecutor(min(THREADS, settings.max_sockets), "acta s3")
         self._client = _client(settings, settings.endpoint)
         self._public = _client(settings, settings.public_endpoint or settings.endpoint)
@@ -57,6 +60,8 @@ class S3Storage(Storage):
                     -1,
                     part_size=PART,
                     num_parallel_uploads=1,
+                    metadata=self._headers,
+                    sse=self._encryption,
                 )
             )
         except StorageError:
@@ -139,9 +144,14 @@ class S3Storage(Storage):
     def _copy(self, source: str, target: str, size: int) -> None:
         if size >= LARGEST_COPY:
             parts = [ComposeSource(self._bucket, source)]
-            self._client.compose_object(self._bucket, target, parts)
+            self._client.compose_object(
+                self._bucket, target, parts, sse=self._encryption, metadata=self._headers
+            )
         else:
-            self._client.copy_object(self._bucket, target, CopySource(self._bucket, source))
+            place = CopySource(self._bucket, source)
+            self._client.copy_object(
+                self._bucket, target, place, sse=self._encryption, metadata=self._headers
+            )
 
     def _delete(self, key: str) -> None:
         self._client.remove_object(self._bucket, key)
@@ -211,6 +221,12 @@ class _Feed(io.RawIOBase):
             if chunk:
                 return chunk
         return b""
+
+
+def _encryption(settings: S3Settings) -> Sse | None:
+    if settings.encryption == "aws:kms":
+        return SseKMS(settings.encryption_key or "", {})
+    return SseS3() if settings.encryption else None
 
 
 def _client(settings: S3Settings, endpoint: str) -> Minio:

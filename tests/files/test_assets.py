@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.files import Files, Part, files, opened, picture
-from tests.support.server import Server
+from tests.support.server import Server, running_server
 
 HUNDRED = bytes(range(100))
 
@@ -213,6 +213,18 @@ async def test_what_the_project_allows(api: Files) -> None:
         assert await status("cachebuster=1") == 200
     finally:
         await api.patch("/settings", {"storage_asset_transform": "all", "storage_asset_presets": None})
+
+
+async def test_the_policy_of_files_can_be_extended(served_url: str, storage: Path) -> None:
+    extra = {
+        "STORAGE_LOCAL_ROOT": str(storage),
+        "ASSETS_CONTENT_SECURITY_POLICY_DIRECTIVES__MEDIA_SRC": "array:'self',https://example.com",
+    }
+    with running_server(served_url, "--no-followers", extra=extra) as other:
+        async with files(other) as api:
+            record = await api.upload(b"x", "a.txt", "text/plain")
+            _, headers, _ = await api.fetch(f"/assets/{record['id']}")
+    assert headers["Content-Security-Policy"] == "default-src 'none';media-src 'self' https://example.com"
 
 
 async def test_other_types_come_as_they_are(api: Files) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.files.test_uploads import left, stored
 from tests.support.files import Files, Part, files, picture
-from tests.support.server import Server
+from tests.support.server import Server, running_server
 from tests.support.waiting import until
 
 SETTINGS = {"FILES_MAX_UPLOAD_SIZE": "1mb", "FILES_MIME_TYPE_ALLOW_LIST": "image/*,text/*"}
@@ -135,6 +136,30 @@ async def test_what_nobody_completes_is_removed(api: Files, storage: Path, serve
         return stored(storage) == before
 
     await until(gone)
+
+
+async def test_what_came_too_late_is_swept_up(
+    api: Files, server: Server, served_url: str, storage: Path
+) -> None:
+    """Bytes that a bucket took after the address had expired: nothing knows of them."""
+    offer = (await api.post("/files/presigned", {"filename_download": "a.txt", "type": "text/plain"})).data
+    assert await put(api, offer["url"], b"expected") == 200
+    places = storage / ".incoming"
+    (places / "late").write_bytes(b"late")
+    (places / "young").write_bytes(b"young")
+    for place in places.iterdir():
+        if place.name != "young":
+            os.utime(place, (0, 0))
+    with running_server(served_url, "--no-followers", extra={"STORAGE_LOCAL_ROOT": str(storage)}):
+
+        async def swept() -> bool:
+            return not (places / "late").exists()
+
+        await until(swept)
+    assert len([*places.iterdir()]) == 2
+    (places / "young").unlink()
+    done = await api.post("/files/presigned/complete", {"token": offer["token"]})
+    assert done.data["filesize"] == "8"
 
 
 async def test_a_file_is_downloaded(api: Files, server: Server) -> None:

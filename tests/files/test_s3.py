@@ -29,6 +29,8 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
 @pytest.fixture(scope="module")
 def server(served_url: str, storage: Path, bucket: Bucket) -> Iterator[Server]:
     extra = {"STORAGE_LOCATIONS": "cloud,local", "STORAGE_LOCAL_ROOT": str(storage)}
+    # What MinIO does about it is its own affair, but it must not refuse it.
+    extra |= {"STORAGE_CLOUD_ACL": "private", "STORAGE_CLOUD_REGION": "us-east-1"}
     with running_server(served_url, "--no-followers", extra={**extra, **bucket.settings("cloud")}) as running:
         yield running
 
@@ -166,6 +168,10 @@ async def test_away_in_the_middle_of_an_upload_and_a_download(
         assert (await api.get("/files", filter={"filename_download": "lost.bin"})).data == []
         offer = await api.post(f"/files/{record['id']}/presigned", {})
         assert (offer.status, offer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+        health = await api.get("/server/health")
+        assert (health.status, health.body["status"]) == (503, "error")
+        assert health.body["checks"]["storage:cloud:responseTime"][0]["status"] == "error"
+        assert health.body["checks"]["storage:local:responseTime"][0]["status"] == "ok"
     finally:
         bucket.start()
     with psycopg.connect(served_url, autocommit=True) as connection:

@@ -25,6 +25,12 @@ select id from acta.file_tasks
 where location = %(location)s and (path = %(path)s or target = %(path)s or keep = %(path)s) and kind not in ('upload', 'variants')
 order by id;
 
+-- name: unknown
+-- Those of some objects that no task and no contents know of.
+select path from unnest(%(paths)s::text[]) as asked (path)
+where not exists (select from acta.file_tasks as t where t.location = %(location)s and t.path = asked.path)
+  and not exists (select from acta.file_contents as c where c.location = %(location)s and c.path = asked.path);
+
 -- name: prolong
 -- Put off the removal that threatens uploads which are still running.
 update acta.file_tasks set due = greatest(due, clock_timestamp() + make_interval(secs => %(seconds)s))
