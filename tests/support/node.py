@@ -46,23 +46,28 @@ class Node:
             )
 
     def run_typed(
-        self, script: Path, environment: Mapping[str, str] | None = None
+        self, script: Path, environment: Mapping[str, str] | None = None, generator: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Check a TypeScript module (`.mts`) strictly, and run what it compiles to; a type error fails.
 
+        A generator is a module (`.mjs`) that is run first, and writes what the script imports beside it.
         Needs the packages of `TYPESCRIPT`.
         """
+        given, program = environment or {}, str(self.folder / "node_modules/.bin/node")
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
             copy = Path(place) / script.name
             shutil.copy(script, copy)
-            checked = self._run(str(self.folder / "node_modules/.bin/tsc"), *_STRICTLY, str(copy))
-            if checked.returncode:
-                return checked
-            return self._run(
-                str(self.folder / "node_modules/.bin/node"),
-                str(copy.with_suffix(".mjs")),
-                **(environment or {}),
-            )
+            steps = [
+                (str(self.folder / "node_modules/.bin/tsc"), *_STRICTLY, str(copy)),
+                (program, str(copy.with_suffix(".mjs"))),
+            ]
+            if generator is not None:
+                steps.insert(0, (program, shutil.copy(generator, place)))
+            for step in steps:
+                done = self._run(*step, **given)
+                if done.returncode:
+                    break
+            return done
 
     def _run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         path = f"{self.folder / 'node_modules/.bin'}{os.pathsep}{os.environ['PATH']}"
