@@ -41,6 +41,7 @@ Postgres = Annotated[
     ),
 ]
 _WORK = Path(tempfile.gettempdir(), "acta-bench")
+_LATEST_MS = 250
 _LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
@@ -123,6 +124,26 @@ def introspection(
     found = compare(database, work, _console.print)
     print("\n".join(found) or "no other difference")
     if found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def subscribers(
+    idle: Annotated[int, typer.Option(help="Subscribers that hear nothing.")] = 2000,
+    active: Annotated[int, typer.Option(help="Subscribers that hear of every change.")] = 10,
+    events: Annotated[int, typer.Option(help="Changes a second.")] = 100,
+    seconds: Seconds = 20,
+    work: Annotated[Path, typer.Option(help="Where logs go.")] = _WORK,
+    database: Postgres = _LOCAL,
+) -> None:
+    """Measure how late GraphQL subscribers of one process hear of changes; p99 over 250 ms fails."""
+    from bench.subscribers import measure
+
+    work.mkdir(parents=True, exist_ok=True)
+    found = asyncio.run(measure(database, work, idle, active, events, seconds, _console.print))
+    shown = ", ".join(f"p{100 * part:g} {found.at(part):.0f} ms" for part in (0.5, 0.95, 0.99, 1))
+    print(f"{len(found.late)} deliveries: {shown}")
+    if found.at(0.99) > _LATEST_MS:
         raise typer.Exit(1)
 
 

@@ -139,8 +139,8 @@ class GraphQLConnection:
             if len(self._subscriptions) >= MOST:
                 raise InvalidPayload(f"A socket has at most {MOST} subscriptions")
             context = await self.visitor.context()
-            collection = (await wanted(self.engine, context, asked)).collection
-            self.views.check(context, collection)
+            found = await wanted(self.engine, context, asked)
+            self.views.check(context, found.collection)
         except (ActaError, ErrorGroup) as error:
             self._fail(key, errors_of(error))
             return
@@ -149,7 +149,7 @@ class GraphQLConnection:
             self.views,
             self.visitor,
             asked,
-            collection,
+            found,
             lambda result: self._next(key, result),
             lambda errors: self._fail(key, errors),
             positions=since is not None,

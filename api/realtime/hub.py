@@ -35,6 +35,11 @@ class Shared:
 
     def __init__(self) -> None:
         self._known: dict[Hashable, asyncio.Future[Any]] = {}
+        self._items: dict[str, Shared] = {}
+
+    def of_item(self, key: str) -> Shared:
+        """What is read alike of one item of the change alone."""
+        return self._items.setdefault(key, Shared())
 
     async def once(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> Any:
         """The result of ``make`` for the first who asks; whoever asks later gets the same, or its error."""
@@ -50,6 +55,9 @@ class Subscriber(Protocol):
     @property
     def collection(self) -> str:
         """Which."""
+
+    def hears(self, change: Change) -> bool:
+        """Whether it is to be told of a change of its collection at all."""
 
     async def told(self, change: Change, shared: Shared) -> None:
         """Hear of a change. Must not raise, nor wait for the client."""
@@ -108,7 +116,7 @@ class Hub:
             if not records:
                 break
             for change in changes(records):
-                if change.collection == subscriber.collection:
+                if change.collection == subscriber.collection and subscriber.hears(change):
                     await subscriber.told(change, Shared())
             after = records[-1].position
         return after
@@ -154,8 +162,11 @@ class Hub:
         return bool(records)
 
     async def _tell(self, change: Change) -> None:
-        # A copy: subscribers come and go while others are told.
-        subscribers = list(self._subscribers.get(change.collection, {}).items())
         shared = Shared()
-        telling = [one.told(change, shared) for one, told in subscribers if told < change.position]
+        # Made before any is awaited: subscribers come and go while others are told.
+        telling = [
+            one.told(change, shared)
+            for one, told in self._subscribers.get(change.collection, {}).items()
+            if told < change.position and one.hears(change)
+        ]
         await asyncio.gather(*telling)

@@ -22,7 +22,7 @@ from api.graphql.documents import Document
 from api.graphql.run import Asked, Engine
 from api.keys import Context
 from api.realtime.hub import Shared
-from api.realtime.views import Views
+from api.realtime.views import Views, place
 from api.realtime.visitor import Visitor
 from domain.errors import ActaError, ErrorGroup, Forbidden, InvalidQuery, ServiceUnavailable
 from domain.log.changes import Change
@@ -89,13 +89,14 @@ class Mutated:
         views: Views,
         visitor: Visitor,
         asked: Asked,
-        collection: str,
+        found: Wanted,
         put: Callable[[bytes], None],
         end: Callable[[Errors], None],
         *,
         positions: bool,
     ) -> None:
-        self.collection = collection
+        self.collection = found.collection
+        self._event = found.event
         self._engine = engine
         self._views = views
         self._visitor = visitor
@@ -103,22 +104,28 @@ class Mutated:
         self._put = put
         self._end = end
         self._positions = positions
+        self._variables = orjson.dumps(asked.variables, option=orjson.OPT_SORT_KEYS)
+
+    def hears(self, change: Change) -> bool:
+        """Whether the event is the one that is wanted."""
+        return self._event in (None, change.action)
 
     async def told(self, change: Change, shared: Shared) -> None:
         """Send a result for each item of a change that the receiver may see."""
         try:
             context = await self._visitor.context()
-            asked = await wanted(self._engine, context, self._asked)
-            if asked.event not in (None, change.action):
-                return
-            for payload in await self._payloads(context, asked, change, shared):
+            asked = self._asked
+            key = ("mutated", *place(context), asked.text, asked.operation, self._variables, self._positions)
+            for payload in await shared.once(key, lambda: self._payloads(context, change, shared)):
                 self._put(payload)
         except (ActaError, ErrorGroup) as error:
             self._end(errors_of(error))
         except Exception:
             log.exception("realtime: a subscription to %s failed", self.collection)
 
-    async def _payloads(self, context: Context, asked: Wanted, change: Change, shared: Shared) -> list[bytes]:
+    async def _payloads(self, context: Context, change: Change, shared: Shared) -> list[bytes]:
+        """The same for all receivers who see the same and ask for the same."""
+        asked = await wanted(self._engine, context, self._asked)
         if change.action == "delete":
             keys = await self._views.departed(context, change, {}, shared)
             return [self._payload(asked, change, key, b"null") for key in keys]

@@ -80,13 +80,14 @@ class Subscription:
         self._views = views
         self._put = put
 
+    def hears(self, change: Change) -> bool:
+        """Whether event and item are those that are wanted."""
+        wants = self.wants
+        return wants.event in (None, change.action) and (wants.item is None or wants.item in change.keys)
+
     async def told(self, change: Change, shared: Shared) -> None:
         """Send what the receiver may see of a change."""
         wants = self.wants
-        if wants.event not in (None, change.action):
-            return
-        if wants.item is not None and wants.item not in change.keys:
-            return
         try:
             frame = await self._frame(change, shared)
         except (ActaError, ErrorGroup) as error:
@@ -114,7 +115,7 @@ class Subscription:
         item = str(self.wants.item)
         place = change.keys.index(item)
         one = Change(change.action, change.collection, [item], [change.records[place]])
-        envelope = await self._views.changed(context, one, self.wants.query, Shared())
+        envelope = await self._views.changed(context, one, self.wants.query, shared.of_item(item))
         if envelope.startswith(EMPTY[:-1]):
             return None
         found = orjson.loads(envelope)

@@ -78,7 +78,7 @@ class Views:
             return orjson.dumps({"data": self._as_told(context.model, change, keys)})
         return bytes(
             await shared.once(
-                ("changed", *_place(context), orjson.dumps(query)),
+                ("changed", *place(context), orjson.dumps(query)),
                 lambda: self._reader.by_keys(
                     context.model, context.rights, context.caller, change.collection, change.keys, query
                 ),
@@ -90,7 +90,7 @@ class Views:
         if context.rights.admin and not query.get("filter"):
             return change.keys
         found = await shared.once(
-            ("departed", *_place(context), orjson.dumps(query.get("filter"))),
+            ("departed", *place(context), orjson.dumps(query.get("filter"))),
             lambda: self._departed(context, change, query, shared),
         )
         return list(found)
@@ -154,7 +154,8 @@ def _model_changes(model: Model, change: Change) -> list[Any]:
     ]
 
 
-def _place(context: Context) -> tuple[Hashable, ...]:
+def place(context: Context) -> tuple[Hashable, ...]:
+    """What callers have in common who see the same."""
     # Rules may speak of the caller, so callers of equal rights share only as administrators.
     rights = context.rights
     caller = context.caller
