@@ -147,6 +147,26 @@ def subscribers(
         raise typer.Exit(1)
 
 
+@app.command()
+def postgraphile(
+    seconds: Seconds = 5,
+    rounds: Rounds = 3,
+    work: Annotated[Path, typer.Option(help="Where PostGraphile and logs go.")] = _WORK,
+    database: Postgres = _LOCAL,
+    write: Annotated[bool, typer.Option(help="Put the table into RESULTS.md.")] = False,
+) -> None:
+    """Measure Acta beside PostGraphile: a nested list and an item by id in GraphQL."""
+    from bench.postgraphile import measure, table
+
+    require("wrk")
+    work.mkdir(parents=True, exist_ok=True)
+    body = table(measure(database, work, seconds, rounds, _console.print))
+    print(body)
+    if write:
+        command = f"python -m bench {shlex.join(sys.argv[1:])}"
+        report.put_section(_PAGE, "Beside PostGraphile", command, body)
+
+
 @app.command("time")
 def time_(
     events: Annotated[int, typer.Option(help="Events in the log.")] = 1_000_000,

@@ -13,6 +13,7 @@ SQL = Path(__file__).parent / "sql"
 _DATA = SQL / "data"
 _TEMPLATE = "acta_bench_template"
 _LOADED = ("schema", "rows", "indexes")
+_MORE = {"limit": ("constraints", "events"), "postgraphile": ("constraints",)}
 
 
 class Databases:
@@ -30,7 +31,7 @@ class Databases:
         self._prepare_template()
         self._create(f"acta_bench_{side}", _TEMPLATE)
         extra = tuple(dict.fromkeys(case.extra_tables for case in cases if case.extra_tables))
-        scripts = extra + (("constraints", "events") if side == "limit" else ())
+        scripts = extra + _MORE.get(side, ())
         self._run_scripts(self.url(side), scripts)
         if side == "limit":
             self._store_batch()

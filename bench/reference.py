@@ -37,27 +37,36 @@ class Reference:
 
 def install(work: Path) -> Reference:
     """Install Node and the reference below `work` unless they are there."""
-    node_home, home = work / "node", work / f"reference-{VERSION}"
+    home = work / f"reference-{VERSION}"
     program = home / "node_modules" / "directus" / "cli.js"
-    reference = Reference(node_home / "node_modules" / "node" / "bin" / "node", program)
+    reference = Reference(install_node(work), program)
     complete = home / "complete"
     if complete.exists():
         return reference
-    require("npm")
-    _npm(node_home, dict(os.environ), "install", f"node@{NODE_MAJOR}")
-    environment = {**os.environ, "PATH": reference.path, "npm_config_nodedir": str(_headers(node_home))}
+    environment = {**os.environ, "PATH": reference.path, "npm_config_nodedir": str(_headers(work / "node"))}
     # Only isolated-vm must be built for this Node; other native modules come ready or are unused.
-    _npm(home, environment, "install", "--ignore-scripts", f"directus@{VERSION}")
-    _npm(home, environment, "rebuild", "isolated-vm")
+    npm(home, environment, "install", "--ignore-scripts", f"directus@{VERSION}")
+    npm(home, environment, "rebuild", "isolated-vm")
     complete.touch()
     return reference
+
+
+def install_node(work: Path) -> Path:
+    """Install Node below `work` unless it is there; its program."""
+    home = work / "node"
+    program = home / "node_modules" / "node" / "bin" / "node"
+    if not program.exists():
+        require("npm")
+        npm(home, dict(os.environ), "install", f"node@{NODE_MAJOR}")
+    return program
 
 
 def _headers(node_home: Path) -> Path:
     return next(node_home.glob("node_modules/**/include/node")).parent.parent
 
 
-def _npm(folder: Path, environment: dict[str, str], *arguments: str) -> None:
+def npm(folder: Path, environment: dict[str, str], *arguments: str) -> None:
+    """Run npm for a folder. Raises MissingToolError when it fails; the log in the folder says why."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "npm.log"
     with log.open("ab") as output:

@@ -122,7 +122,7 @@ class Server:
 
 def reference_server(reference: Reference, database: str, work: Path) -> Server:
     """The reference CMS: no cache, no limiter, no telemetry."""
-    port = _free_port()
+    port = free_port()
     environment = {
         **os.environ,
         **_ADMIN,
@@ -149,7 +149,7 @@ def reference_server(reference: Reference, database: str, work: Path) -> Server:
 
 def acta_server(database: str, work: Path) -> Server:
     """Acta as it stands in this tree."""
-    port = _free_port()
+    port = free_port()
     environment = {**os.environ, **_ADMIN, "DATABASE_URL": database, "PYTHONPATH": str(_TREE)}
     acta = [sys.executable, "-m", "cli.main"]
     command = [*acta, "serve", "--host", "127.0.0.1", "--port", str(port)]
@@ -157,6 +157,7 @@ def acta_server(database: str, work: Path) -> Server:
     return Server("acta", f"http://127.0.0.1:{port}", command, adopt, environment, work / "run-acta")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
