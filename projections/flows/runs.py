@@ -22,6 +22,7 @@ from projections.sql import load
 
 SQL: Final = load("flows/runs")
 CALLERS: Final = load("flows/callers")
+FLOWS: Final = load("flows/flows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ class Kept:
 
 
 async def is_awaiting(connection: Connection) -> bool:
-    """Whether any active flow listens to events."""
-    return bool(listening((await load_flows(connection)).values(), "action"))
+    """Whether any active flow may listen to events; told without loading them."""
+    row = await (await connection.execute(FLOWS["awaiting"])).fetchone()
+    return row is not None and bool(row[0])
 
 
 async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:

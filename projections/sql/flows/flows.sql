@@ -14,6 +14,10 @@ select
     ), '[]'),
     coalesce((select json_agg(operation) from acta.directus_operations operation), '[]');
 
+-- name: awaiting
+-- Whether any active flow may listen to events.
+select exists (select from acta.directus_flows where status = 'active' and trigger = 'event');
+
 -- name: notify
 -- Tell every process that flows have changed, when the transaction commits.
 select pg_notify('acta_flows', '');
