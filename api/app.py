@@ -54,6 +54,7 @@ from api.rest import (
     specs,
     system,
     utils,
+    webhooks,
 )
 from domain.hooks.registry import ACTIONS
 from domain.query.limits import QueryLimits
@@ -103,6 +104,7 @@ ROOMS = (
     files,
     zips,
     assets,
+    webhooks,
     system,
     permissions,
     content_versions,

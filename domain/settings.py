@@ -24,7 +24,7 @@ from domain.settings_access import (
 )
 from domain.settings_files import AssetsSettings, FilesSettings, ImportSettings
 from domain.settings_providers import ProviderSettings, parse_providers
-from domain.settings_streams import KafkaSettings, MetricsSettings
+from domain.settings_streams import KafkaSettings, MetricsSettings, WebhookSettings
 from domain.settings_types import UNITS, Duration, Group, Limit, Names, SettingsError, Size
 
 __all__ = [
@@ -216,6 +216,7 @@ class Settings(Group):
     flows: FlowSettings = FlowSettings()
     extensions: ExtensionSettings = ExtensionSettings()
     kafka: KafkaSettings = KafkaSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     files: FilesSettings = FilesSettings()
     assets: AssetsSettings = AssetsSettings()
     imports: ImportSettings = ImportSettings()

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from domain.settings_types import Group, Names, Secrets
+from domain.settings_types import Duration, Group, Names, Secrets
 
 TOPIC = r"^[a-zA-Z0-9._-]{1,249}$"
 
@@ -48,3 +48,13 @@ class KafkaSettings(Group):
     ssl_key_file: str | None = Field(None, alias="KAFKA_SSL_KEY_FILE")
     ssl_key_password: SecretStr | None = Field(None, alias="KAFKA_SSL_KEY_PASSWORD")
     ssl_check_hostname: bool = Field(True, alias="KAFKA_SSL_CHECK_HOSTNAME")
+
+
+class WebhookSettings(Group):
+    """How webhooks are delivered; times in seconds."""
+
+    timeout: float = Field(10, alias="WEBHOOKS_TIMEOUT", gt=0, le=300)
+    concurrency: int = Field(8, alias="WEBHOOKS_CONCURRENCY", ge=1, le=100)
+    first_retry: float = Field(5, alias="WEBHOOKS_FIRST_RETRY", gt=0, le=86_400)
+    attempts: int = Field(16, alias="WEBHOOKS_ATTEMPTS", ge=1, le=100)
+    retention: Duration = Field(30 * 86_400, alias="WEBHOOKS_RETENTION", gt=0)

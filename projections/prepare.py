@@ -11,6 +11,7 @@ from projections.schema.prepare import prepare as prepare_schema
 from projections.system.prepare import prepare as prepare_system
 from projections.tables.writing.prepare import prepare as prepare_writing
 from projections.time.prepare import prepare as prepare_time
+from projections.webhooks.prepare import prepare as prepare_webhooks
 
 
 async def prepare(database: Database) -> None:
@@ -23,3 +24,4 @@ async def prepare(database: Database) -> None:
     await prepare_access(database)
     await prepare_files(database)
     await prepare_flows(database)
+    await prepare_webhooks(database)

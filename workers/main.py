@@ -26,6 +26,8 @@ from workers.leadership import Leadership
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
 from workers.wake import Wake
+from workers.webhooks import main as webhooks
+from workers.webhooks.noting import WebhookFollower
 
 
 def followers(settings: Settings) -> list[Follower]:
@@ -42,22 +44,20 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     stop = stop or stop_on_signals()
     assert settings.database.url is not None
     url = settings.database.url.get_secret_value()
-    beginning, extensions = FlowFollower(), load(settings)
-    running = [*followers(settings), beginning]
-    most = len(running) + 1 + executing.AT_ONCE + 8
+    beginning, noting, extensions = FlowFollower(), WebhookFollower(), load(settings)
+    running = [*followers(settings), beginning, noting]
+    most = len(running) + 1 + executing.AT_ONCE + 12
     async with await Database.open(url, maximum=most, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
         async with asyncio.TaskGroup() as group:
-            kafka = settings.kafka
-            if kafka.bootstrap_servers or kafka.registry_url:
-                where = settings.database
-                models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
-                group.create_task(_watch(models, stop))
-                if kafka.bootstrap_servers:
-                    running.append(Publisher(kafka, form_of(settings, models)))
-                if kafka.registry_url:
-                    group.create_task(Registry(kafka, models).run(stop))
+            kafka, where = settings.kafka, settings.database
+            models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
+            group.create_task(_watch(models, stop))
+            if kafka.bootstrap_servers:
+                running.append(Publisher(kafka, form_of(settings, models)))
+            if kafka.registry_url:
+                group.create_task(Registry(kafka, models).run(stop))
             if extensions.hooks.acting:
                 running.append(Actions(extensions.hooks, extensions.door, database))
             group.create_task(sealer.run(database, stop))
@@ -70,6 +70,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 )
                 group.create_task(external.run(stop, leadership))
             group.create_task(presets.run(settings, database, stop))
+            group.create_task(webhooks.run(settings, database, models, leadership, noting, stop))
             group.create_task(flows.run(settings, database, leadership, beginning, extensions, stop))
             for follower in running:
                 group.create_task(follow(follower, database, wake, stop, leadership))

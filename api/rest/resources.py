@@ -47,6 +47,7 @@ SYSTEM: tuple[Resource, ...] = (
     Resource("/flows", "directus_flows", search_keys=False),
     Resource("/operations", "directus_operations", search_keys=False),
     Resource("/shares", "directus_shares", search_keys=False, uuid_keys=True, meta=False),
+    Resource("/webhooks", "directus_webhooks"),
     Resource("/activity", "directus_activity", verbs=READ_ONLY),
     Resource("/revisions", "directus_revisions", verbs=READ_ONLY, search_keys=False),
 )

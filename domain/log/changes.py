@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from domain.events import (
     CollectionCreated,
@@ -111,3 +111,11 @@ def _place(record: Record) -> tuple[str, Action, str] | None:
         return (record.collection, told, record.item) if told in _ITEMS.values() else None
     action = _ITEMS.get(record.topic)
     return None if action is None else (record.collection, action, record.item)
+
+
+def submitted(record: Record) -> dict[str, Any]:
+    """What was written to an item, in the form it was sent in."""
+    meta, payload = record.meta or {}, record.payload or {}
+    fields = meta.get("fields")
+    names = payload if fields is None else [name for name in fields if name in payload]
+    return {name: payload[name] for name in names} | (meta.get("submitted") or {})

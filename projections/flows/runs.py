@@ -14,7 +14,7 @@ from domain.access.caller import Caller
 from domain.flows.model import Flow
 from domain.flows.running import Run
 from domain.flows.subscriptions import event_name, listening, names_of_event
-from domain.log.changes import Change, changes
+from domain.log.changes import Change, changes, submitted
 from domain.log.record import Record
 from projections.database import Connection
 from projections.flows.store import load_flows
@@ -76,20 +76,12 @@ def told(change: Change, event: str) -> dict[str, Any]:
     keys: list[Any] = list(change.keys)
     if change.action == "delete":
         return {"event": event, "payload": keys, "keys": keys, "collection": change.collection}
-    payload = _submitted(change.records[0])
+    payload = submitted(change.records[0])
     if change.action == "create":
         key = keys[0]
         typed = int(key) if key.isascii() and key.isdigit() and len(key) < 16 else key
         return {"event": event, "payload": payload, "key": typed, "collection": change.collection}
     return {"event": event, "payload": payload, "keys": keys, "collection": change.collection}
-
-
-def _submitted(record: Record) -> dict[str, Any]:
-    """What was written, in the form it was sent in."""
-    meta, payload = record.meta or {}, record.payload or {}
-    fields = meta.get("fields")
-    names = payload if fields is None else [name for name in fields if name in payload]
-    return {name: payload[name] for name in names} | (meta.get("submitted") or {})
 
 
 async def who(connection: Connection, record: Record) -> dict[str, Any] | None:

@@ -7,21 +7,25 @@ name resolves to at the moment of connecting, so that a name can't change its mi
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import psutil
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from multidict import CIMultiDict
 from yarl import URL
 
 from domain.net.addresses import Denied
 
 MOST_REDIRECTS = 5
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Those that keep method and body.
+SAME_REQUEST = frozenset({307, 308})
+_REDIRECTS = SAME_REQUEST | {301, 302, 303}
 
 
 class Unreachable(Exception):
@@ -36,9 +40,19 @@ class GuardedClient:
 
     @asynccontextmanager
     async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **options: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        private: Collection[str] = (),
+        redirects: Collection[int] = _REDIRECTS,
+        **options: Any,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One exchange, redirects followed; ``options`` are those of `aiohttp.ClientSession.request`.
+        """One exchange, redirects of the given kinds followed.
+
+        Headers named in ``private`` (lower case) are for the first server only, as credentials are in any
+        case; ``options`` are those of `aiohttp.ClientSession.request`.
 
         Raises:
             Unreachable
@@ -47,7 +61,8 @@ class GuardedClient:
         connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True)
         try:
             async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
-                response = await self._follow(session, method, URL(url), headers or {}, options)
+                kept = _Kept(headers or {}, _SECRET.union(private), redirects)
+                response = await self._follow(session, method, URL(url), kept, options)
                 async with response:
                     yield response
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
@@ -58,20 +73,24 @@ class GuardedClient:
         session: aiohttp.ClientSession,
         method: str,
         url: URL,
-        headers: Mapping[str, str],
+        kept: _Kept,
         options: Mapping[str, Any],
     ) -> aiohttp.ClientResponse:
+        headers = kept.headers
         for _ in range(MOST_REDIRECTS + 1):
             self._check(url)
             response = await session.request(method, url, headers=headers, allow_redirects=False, **options)
             target = response.headers.get("Location")
-            if response.status not in _REDIRECTS or target is None:
+            if response.status not in kept.redirects or target is None:
                 return response
             response.close()
             following = url.join(URL(target))
+            self._check(following)
             if following.origin() != url.origin():
                 # What was meant for one server is no other one's business.
-                headers = {name: value for name, value in headers.items() if name.lower() not in _SECRET}
+                headers = CIMultiDict(
+                    (name, value) for name, value in headers.items() if name.lower() not in kept.private
+                )
             if response.status == 303 or (response.status in (301, 302) and method == "POST"):
                 method, options = "GET", {}
             url = following
@@ -90,6 +109,16 @@ class GuardedClient:
 
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is sent with each request of an exchange, what only with those to its first server, and which
+    redirects are followed."""
+
+    headers: Mapping[str, str]
+    private: frozenset[str]
+    redirects: Collection[int]
 
 
 class _Guard(AbstractResolver):

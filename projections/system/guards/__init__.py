@@ -19,6 +19,7 @@ from projections.system.guards.shares import ShareGuard
 from projections.system.guards.texts import TranslationGuard
 from projections.system.guards.users import UserGuard
 from projections.system.guards.versions import VersionGuard
+from projections.system.guards.webhooks import WebhookGuard
 
 GUARDS: Mapping[str, Guard] = {
     "directus_access": AccessGuard(),
@@ -33,6 +34,7 @@ GUARDS: Mapping[str, Guard] = {
     "directus_translations": TranslationGuard(),
     "directus_users": UserGuard(),
     "directus_versions": VersionGuard(),
+    "directus_webhooks": WebhookGuard(),
 }
 
 __all__ = ["GUARDS", "Guard", "Occasion"]

@@ -1,0 +1,1 @@
+"""Deliveries of webhooks: opened by the log, tried until they arrive, listed, sent again."""

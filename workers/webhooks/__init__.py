@@ -1,0 +1,1 @@
+"""Webhooks: a follower opens deliveries, jobs send them."""

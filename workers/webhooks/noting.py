@@ -1,0 +1,49 @@
+"""The follower that opens deliveries: an event and its deliveries stand or fall together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from projections.database import Connection, Database
+from projections.log import positions
+from projections.webhooks.noting import note, webhooks
+from workers.follower import Batch, InwardFollower
+
+
+class WebhookFollower(InwardFollower):
+    """Opens deliveries in the transaction that moves its position; ``noted`` is set when there are some.
+
+    Events count from the one that made a webhook active, so a new follower begins with the log's first. After
+    a rewind nothing is sent again, unless the rewind asks for it.
+    """
+
+    name: ClassVar[str] = "webhooks"
+    repeats: ClassVar[bool] = False
+    parks: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.noted = asyncio.Event()
+        self._opened = 0
+
+    async def step(self, database: Database, limit: int) -> int:
+        """One batch; who waits for deliveries hears of them when they are committed."""
+        self._opened = 0
+        advanced = await super().step(database, limit)
+        if self._opened:
+            self.noted.set()
+        return advanced
+
+    async def advance(self, connection: Connection, batch: Batch) -> int:
+        """Open the deliveries of a batch; without any webhook the log needs no reading."""
+        last = await positions.last_position(connection)
+        known = await webhooks(connection)
+        if not known:
+            return max(last, batch.after)
+        records = await positions.read(connection, batch.after, batch.limit)
+        if not records:
+            return batch.after
+        new = [record for record in records if record.position > batch.reached]
+        if new:
+            self._opened = await note(connection, known, new, batch.rewinds)
+        return records[-1].position
