@@ -73,6 +73,13 @@ async def due(database: Database, webhook: int, flying: Collection[int], limit: 
         ]
 
 
+async def next_in(database: Database, webhook: int) -> float | None:
+    """Seconds until something is due at an active webhook; None when nothing waits."""
+    async with database.connection() as connection:
+        row = await (await connection.execute(SQL["next_in"], {"webhook": webhook})).fetchone()
+    return None if row is None else row[0]
+
+
 async def settle(database: Database, webhook: int, outcomes: Sequence[Outcome]) -> None:
     """Note what came of attempts at a webhook's deliveries; what they held up may go on."""
     told = [

@@ -1,4 +1,4 @@
-"""A receiver as a process of its own, which fails at random: `python -m tests.webhooks.flaky PORT FILE SECRET SEED`.
+"""A receiver as a process of its own that fails at random: its arguments are port, file, secret, seed.
 
 What it accepts it has written down before it says so: item and position, one line each.
 """

@@ -10,14 +10,15 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.lifetime import ending_with_parent
 from tests.support.http import Client
-from tests.support.server import free_port
-from tests.webhooks.conftest import SECRET, deliveries, make
+from tests.support.server import Server, free_port, running_server
+from tests.webhooks.conftest import SECRET, SETTINGS, deliveries, make
 
 DELIVERIES = int(os.environ.get("ACTA_WEBHOOK_DELIVERIES", "500"))
 EVENTS_OF_AN_ITEM = 10
@@ -26,6 +27,13 @@ PORTION = 500
 
 log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.timeout(SECONDS * 2)]
+
+
+@pytest.fixture(scope="module")
+def server(served_url: str) -> Iterator[Server]:
+    extra = {**SETTINGS, "WEBHOOKS_ATTEMPTS": "20", "WEBHOOKS_FIRST_RETRY": "0.05"}
+    with running_server(served_url, extra=extra) as running:
+        yield running
 
 
 def receiver(port: int, file: Path, seed: int) -> "subprocess.Popen[bytes]":
@@ -70,7 +78,7 @@ async def test_everything_arrives_in_order(api: Client, tmp_path: Path) -> None:
                 kills += 1
                 process.kill()
                 process.wait()
-                await asyncio.sleep(1)
+                await asyncio.sleep(0.2)
                 process = receiver(port, file, kills + 1)
         await loading
         took = time.monotonic() - began
@@ -92,3 +100,4 @@ async def test_everything_arrives_in_order(api: Client, tmp_path: Path) -> None:
     assert {len(set(found)) for found in by_item.values()} == {EVENTS_OF_AN_ITEM}
     for status in ("blocked", "dead"):
         assert await deliveries(api, webhook, status=status) == []
+

@@ -34,6 +34,9 @@ log = logging.getLogger("acta.webhooks")
 # Of an answer so much is kept for operators; the rest is not read.
 ANSWER_BYTES: Final = 2000
 ERROR_CHARACTERS: Final = 300
+LOOK_SECONDS: Final = 0.2
+# Not worth another job.
+LINGER_SECONDS: Final = 1.5
 AGENT: Final = "Acta"
 _ASKING_TO_WAIT: Final = frozenset({429, 503})
 
@@ -67,9 +70,16 @@ class Sender:
                     for due in await outbox.due(self._database, webhook, flying.values(), free):
                         flying[asyncio.create_task(self.attempt(due))] = due.id
                 if not flying:
-                    return
-                done, _ = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
-                await outbox.settle(self._database, webhook, [task.result() for task in done])
+                    pause = await outbox.next_in(self._database, webhook)
+                    if pause is None or pause > LINGER_SECONDS or self.stopping.is_set():
+                        return
+                    await asyncio.sleep(max(pause, 0.0))
+                    continue
+                # One that takes long must not hide what becomes due beside it.
+                timeout = LOOK_SECONDS if len(flying) < self._settings.concurrency else None
+                done, _ = await asyncio.wait(flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    await outbox.settle(self._database, webhook, [task.result() for task in done])
                 for task in done:
                     del flying[task]
         finally:

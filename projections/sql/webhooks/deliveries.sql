@@ -58,6 +58,14 @@ where delivery.webhook = %(webhook)s and delivery.status = 'waiting' and deliver
 order by delivery.next_at, delivery.id
 limit %(limit)s;
 
+-- name: next_in
+-- Seconds until the next delivery of an active webhook is due.
+select extract(epoch from delivery.next_at - clock_timestamp())::float8
+from acta.deliveries delivery
+join acta.directus_webhooks webhook on webhook.id = delivery.webhook and webhook.status = 'active'
+where delivery.webhook = %(webhook)s and delivery.status = 'waiting'
+order by delivery.next_at limit 1;
+
 -- name: settle
 -- What came of attempts; where a delivery is over, the next one of its item may go.
 with outcome as (
