@@ -9,6 +9,7 @@ from aiohttp import web
 from api.bodies import read_object
 from api.keys import CONTEXT, DATABASE, MODELS
 from api.responses import data, no_content
+from domain.access.secrets import MASK
 from domain.errors import Forbidden, InvalidPayload, InvalidQuery
 from domain.webhooks.model import body_of, iso
 from projections.webhooks import listing
@@ -19,7 +20,6 @@ MOST: Final = 1000
 STATUSES: Final = ("waiting", "blocked", "delivered", "dead")
 _LARGEST_INT: Final = 2**31 - 1
 _LARGEST_BIGINT: Final = 2**63 - 1
-_MASK: Final = "**********"
 
 
 async def list_deliveries(request: web.Request) -> web.Response:
@@ -136,7 +136,7 @@ def _delivery(request: web.Request, found: Delivery) -> dict[str, Any]:
             "method": target.method,
             "url": target.url,
             # They may hold what lets one into the receiver.
-            "headers": {name: _MASK for name, _ in target.own_headers},
+            "headers": {name: MASK for name, _ in target.own_headers},
             "body": body_of(found.record, request.app[MODELS].current, found.role) if target.data else None,
         },
         "response": None if last is None else {"status": last["status"], "body": last["response"]},

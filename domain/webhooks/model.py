@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from domain.access.caller import Caller
+from domain.access.secrets import MASK
 from domain.items.dynamic import resolved
 from domain.items.rules import failures
 from domain.log.changes import Change, changes, submitted
 from domain.log.record import Record
 from domain.model import Model
-from domain.streams.cloud_events import MASK, secret_fields
+from domain.streams.cloud_events import secret_fields
 
 _SYSTEM: Final = "directus_"
 _INTEGERS: Final = frozenset({"integer", "bigInteger"})

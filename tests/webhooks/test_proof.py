@@ -100,4 +100,3 @@ async def test_everything_arrives_in_order(api: Client, tmp_path: Path) -> None:
     assert {len(set(found)) for found in by_item.values()} == {EVENTS_OF_AN_ITEM}
     for status in ("blocked", "dead"):
         assert await deliveries(api, webhook, status=status) == []
-

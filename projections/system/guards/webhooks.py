@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from domain.access.secrets import MASK
 from domain.webhooks.rules import check
 from projections.sql import load
 from projections.system.guards.base import Action, Guard, Occasion, Payload
 
 SQL: Final = load("webhooks/deliveries")
-MASK: Final = "**********"
 
 
 class WebhookGuard(Guard):
