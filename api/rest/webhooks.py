@@ -124,9 +124,9 @@ def _delivery(request: web.Request, found: Delivery) -> dict[str, Any]:
     return {
         "id": found.id,
         "webhook": target.webhook,
-        "position": found.record.position,
-        "collection": found.record.collection,
-        "item": found.record.item,
+        "position": found.position,
+        "collection": found.collection,
+        "item": found.item,
         "status": found.status,
         "replay": -found.round if found.round < 0 else None,
         "created_at": iso(found.created_at),
@@ -137,12 +137,18 @@ def _delivery(request: web.Request, found: Delivery) -> dict[str, Any]:
             "url": target.url,
             # They may hold what lets one into the receiver.
             "headers": {name: MASK for name, _ in target.own_headers},
-            "body": body_of(found.record, request.app[MODELS].current, found.role) if target.data else None,
+            "body": _body(request, found),
         },
         "response": None if last is None else {"status": last["status"], "body": last["response"]},
         "duration": None if last is None else last["duration"],
         "attempts": found.log,
     }
+
+
+def _body(request: web.Request, found: Delivery) -> dict[str, Any] | None:
+    if found.record is None or not found.target.data:
+        return None
+    return body_of(found.record, request.app[MODELS].current, found.role)
 
 
 def _replay(found: Replay) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from domain.log.record import Record
 from projections.database import Database
+from projections.log import positions
 from projections.sql import load
-from projections.webhooks.outbox import Target
+from projections.webhooks.outbox import Target, record_of
 
 SQL: Final = load("webhooks/deliveries")
 REPLAYS: Final = load("webhooks/replays")
@@ -30,7 +31,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery; ``log`` holds what came of each attempt."""
+    """A delivery; ``log`` holds what came of each attempt, ``record`` is None when the event was archived."""
 
     id: int
     round: int
@@ -41,7 +42,10 @@ class Delivery:
     finished_at: datetime | None
     log: list[dict[str, Any]]
     target: Target
-    record: Record
+    position: int
+    collection: str
+    item: str
+    record: Record | None
     role: str | None
 
 
@@ -68,10 +72,11 @@ async def deliveries(database: Database, choice: Choice) -> list[Delivery]:
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
-    number, round_, status, attempts, next_at, created, finished, log, *rest = row
-    target, record = Target(*rest[:6]), Record(*rest[6:17])
+    number, round_, status, attempts, next_at, created, finished, log, position, collection, item = row[:11]
+    target, record = Target(*row[11:17]), record_of(row[17:28])
     return Delivery(
-        number, round_, status, attempts, next_at, created, finished, log, target, record, rest[17]
+        *(number, round_, status, attempts, next_at, created, finished, log),
+        *(target, position, collection, item, record, row[28]),
     )
 
 
@@ -92,9 +97,10 @@ async def exists(database: Database, webhook: int) -> bool:
 async def begin_replay(
     database: Database, webhook: int, first: int, last: int | None, collection: str | None
 ) -> Replay:
-    """Ask for a range of positions to be sent once more."""
+    """Ask for a range of positions to be sent once more. Raises InvalidPayload where it is archived."""
     values = {"webhook": webhook, "first": first, "last": last, "collection": collection}
     async with database.connection() as connection:
+        await positions.read(connection, first - 1, 1)
         row = await (await connection.execute(REPLAYS["begin"], values)).fetchone()
     assert row is not None
     return Replay(*row)

@@ -42,13 +42,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery to try: its event, and the role that the event's user has."""
+    """A delivery to try: its event (None when that was archived), and the role that the event's user has."""
 
     id: int
     failures: int
     attempts: int
     target: Target
-    record: Record
+    record: Record | None
     role: str | None
 
 
@@ -62,13 +62,18 @@ class Outcome:
     pause: float = 0.0
 
 
+def record_of(row: Sequence[Any]) -> Record | None:
+    """The event of a row of the log; None where there is none any more."""
+    return None if row[1] is None else Record(*row)
+
+
 async def due(database: Database, webhook: int, flying: Collection[int], limit: int) -> list[Due]:
     """The deliveries of an active webhook to try now, apart from those that are being tried."""
     values = {"webhook": webhook, "flying": list(flying), "limit": limit}
     async with database.connection() as connection:
         cursor = await connection.execute(SQL["due"], values)
         return [
-            Due(number, failures, attempts, Target(*row[:6]), Record(*row[6:17]), row[17])
+            Due(number, failures, attempts, Target(*row[:6]), record_of(row[6:17]), row[17])
             for number, failures, attempts, *row in await cursor.fetchall()
         ]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
+from domain.errors import InvalidPayload
 from projections.database import Database
 from projections.log import positions
 from projections.sql import load
 from projections.webhooks.noting import note_again, webhooks
 
+log = logging.getLogger("acta.webhooks")
 SQL: Final = load("webhooks/replays")
 PIECE: Final = 500
 
@@ -21,7 +24,11 @@ async def advance(database: Database, replay: int) -> bool:
             return False
         webhook, collection, last, position = row
         found = await webhooks(connection, webhook)
-        records = await positions.read(connection, position, min(PIECE, last - position)) if found else []
+        try:
+            records = await positions.read(connection, position, min(PIECE, last - position)) if found else []
+        except InvalidPayload as error:
+            log.warning("a replay of webhook %s ends early: %s", webhook, error.message)
+            records = []
         chosen = [record for record in records if collection in (None, record.collection)]
         noted = await note_again(connection, found[0], chosen, replay) if chosen else 0
         reached = records[-1].position if records else last

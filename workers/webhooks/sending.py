@@ -18,6 +18,7 @@ import orjson
 from multidict import CIMultiDict
 
 from domain.access.sealed import Seal
+from domain.log.record import Record
 from domain.model import Model
 from domain.settings_streams import WebhookSettings
 from domain.webhooks.model import body_of, iso
@@ -38,6 +39,7 @@ LOOK_SECONDS: Final = 0.2
 # Not worth another job.
 LINGER_SECONDS: Final = 1.5
 AGENT: Final = "Acta"
+_NOTHING: Final = {"number": None, "at": None, "duration": None, "status": None, "response": None}
 _ASKING_TO_WAIT: Final = frozenset({429, 503})
 
 
@@ -89,12 +91,15 @@ class Sender:
 
     async def attempt(self, due: Due) -> Outcome:
         """Try a delivery once. Whatever happens is an outcome."""
+        record = due.record
+        if record is None:
+            return Outcome(due.id, "dead", {**_NOTHING, "error": "its event was moved into an archive"})
         at, began = datetime.now(UTC), time.monotonic()
         told: dict[str, Any] = {"status": None, "response": None, "error": None}
         asked = 0.0
         try:
             async with asyncio.timeout(self._settings.timeout):
-                asked = await self._exchange(due, told)
+                asked = await self._exchange(due, record, told)
         except TimeoutError:
             told["error"] = f"no answer within {self._settings.timeout:g} s"
         except (Unreachable, _Unsendable) as error:
@@ -116,18 +121,18 @@ class Sender:
             return Outcome(due.id, "dead", attempt)
         return Outcome(due.id, "waiting", attempt, pause)
 
-    async def _exchange(self, due: Due, told: dict[str, Any]) -> float:
+    async def _exchange(self, due: Due, record: Record, told: dict[str, Any]) -> float:
         """Send, and fill in what was answered; the seconds that the receiver asks to wait."""
         target = due.target
-        body = body_for(due, self._models.current) if target.data else b""
+        body = body_for(due, record, self._models.current) if target.data else b""
         try:
-            signed = message_headers(message_id(due), int(time.time()), body, self._secret(due))
+            signed = message_headers(message_id(due, record), int(time.time()), body, self._secret(due))
         except ValueError:
             raise _Unsendable("the secret can't be used") from None
         async with self._client.request(
             target.method,
             target.url,
-            headers=headers_for(due, signed),
+            headers=headers_for(due, record, signed),
             private=[name.lower() for name, _ in target.own_headers],
             redirects=SAME_REQUEST,
             **({"data": body} if target.data else {}),
@@ -152,19 +157,19 @@ class _Unsendable(Exception):
     """Nothing can be sent."""
 
 
-def message_id(due: Due) -> str:
+def message_id(due: Due, record: Record) -> str:
     """The same for every attempt at an event, those of replays too: by it receivers know what they have."""
-    return f"msg_{due.target.webhook}_{due.record.seq}"
+    return f"msg_{due.target.webhook}_{record.seq}"
 
 
-def body_for(due: Due, model: Model) -> bytes:
+def body_for(due: Due, record: Record, model: Model) -> bytes:
     """The bytes that are sent and signed."""
-    return orjson.dumps(body_of(due.record, model, due.role), default=str)
+    return orjson.dumps(body_of(record, model, due.role), default=str)
 
 
-def headers_for(due: Due, signed: Mapping[str, str]) -> CIMultiDict[str]:
+def headers_for(due: Due, record: Record, signed: Mapping[str, str]) -> CIMultiDict[str]:
     """All headers; the webhook's own win over ours where they may."""
-    found = CIMultiDict({"User-Agent": AGENT, "acta-position": str(due.record.position)})
+    found = CIMultiDict({"User-Agent": AGENT, "acta-position": str(record.position)})
     if due.target.data:
         found["Content-Type"] = "application/json"
     for name, value in due.target.own_headers:

@@ -51,7 +51,7 @@ select
     caller.role::text
 from acta.deliveries delivery
 join acta.directus_webhooks webhook on webhook.id = delivery.webhook and webhook.status = 'active'
-join acta.events event on event.seq = delivery.seq
+left join acta.events event on event.seq = delivery.seq and event.topic <> 'item.adopted'
 left join acta.directus_users caller on caller.id = event.actor
 where delivery.webhook = %(webhook)s and delivery.status = 'waiting' and delivery.next_at <= now()
   and delivery.id <> all(%(flying)s::bigint[])
@@ -110,14 +110,14 @@ returning delivery.id;
 -- Deliveries of a webhook, the newest positions first, each with its event.
 select
     delivery.id, delivery.round, delivery.status, delivery.attempts, delivery.next_at, delivery.created_at,
-    delivery.finished_at, delivery.log,
+    delivery.finished_at, delivery.log, delivery.position, delivery.collection, delivery.item,
     webhook.id, webhook.method, webhook.url, webhook.data, webhook.headers, null,
     delivery.position, event.seq, event.at, event.topic, event.collection, event.item, event.actor,
     event.request, event.context, event.payload::text, event.meta,
     caller.role::text
 from acta.deliveries delivery
 join acta.directus_webhooks webhook on webhook.id = delivery.webhook
-join acta.events event on event.seq = delivery.seq
+left join acta.events event on event.seq = delivery.seq and event.topic <> 'item.adopted'
 left join acta.directus_users caller on caller.id = event.actor
 where delivery.webhook = %(webhook)s
   and (%(delivery)s::bigint is null or delivery.id = %(delivery)s)
