@@ -196,6 +196,7 @@ CASES: tuple[Case, ...] = (
         "CSV export of 1,000,000 rows",
         _path("readings", {"export": "csv", "limit": -1, "sort": "id"}),
         limit="export_csv",
+        goal_reference=20,
         driver=Driver.DOWNLOAD,
         unit="rows/s",
         scale=EXPORT_ROWS,

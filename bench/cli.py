@@ -226,11 +226,11 @@ def shapes(
 
 
 @app.command()
-def forms(seconds: Seconds = 1, rounds: Rounds = 3, database: Postgres = _LOCAL) -> None:
+def forms(seconds: Seconds = 5, database: Postgres = _LOCAL) -> None:
     """Measure the forms in which Acta can write a limit per parent, and whether it chooses the faster one."""
     databases = Databases(database)
     databases.prepare("limit", ())
-    found = measure_forms(databases.url("limit"), seconds, rounds)
+    found = measure_forms(databases.url("limit"), seconds)
     for one in found:
         rates = "  ".join(f"{name} {rate:>9,.1f}" for name, rate in one.rates.items())
         print(f"{one.title:<50} reads/s: {rates}  chosen: {one.chosen}")

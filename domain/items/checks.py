@@ -17,6 +17,7 @@ from domain.errors import ActaError, ErrorGroup, FailedValidation, Forbidden
 from domain.items.dynamic import resolved
 from domain.items.rules import failures
 from domain.items.shape import Shape
+from domain.model import Field
 
 Action = Literal["create", "update"]
 
@@ -35,7 +36,7 @@ def accepted(shape: Shape, command: Command, action: Action, payload: Mapping[st
             if not (value == MASK and name in shape.never_shown)
         }
     if command.rights.admin:
-        return {name: value for name, value in payload.items() if name in known}
+        return _known(payload, known)
     rules = _rules(shape, command, action)
     if not any(rule.fields is None for rule in rules):
         refused = [name for name in payload if not any(rule.covers(name) for rule in rules)]
@@ -47,6 +48,12 @@ def accepted(shape: Shape, command: Command, action: Action, payload: Mapping[st
             presets |= rule.presets
     if presets:
         payload = {**resolved(presets, command.caller), **payload}
+    return _known(payload, known)
+
+
+def _known(payload: Mapping[str, Any], known: Mapping[str, Field]) -> dict[str, Any]:
+    if payload.keys() <= known.keys():
+        return dict(payload)
     return {name: value for name, value in payload.items() if name in known}
 
 
@@ -59,18 +66,19 @@ def validate(
         ErrorGroup: holding every failed rule.
     """
     found: list[ActaError] = []
-    if action == "create":
+    if action == "create" and not payload.keys() >= shape.required_names:
         found += [
             FailedValidation(name, "required", path) for name in shape.ordered_required if name not in payload
         ]
-    not_null = shape.not_null
-    found += [
-        FailedValidation(name, "nnull", path)
-        for name, value in payload.items()
-        if value is None
-        and name in not_null
-        and not (action == "update" and name in shape.collection.primary_key)
-    ]
+    if None in payload.values():
+        not_null = shape.not_null
+        found += [
+            FailedValidation(name, "nnull", path)
+            for name, value in payload.items()
+            if value is None
+            and name in not_null
+            and not (action == "update" and name in shape.collection.primary_key)
+        ]
     for rule in shape.validations:
         found += failures(resolved(rule, command.caller), payload, path)
     if not command.rights.admin:

@@ -12,7 +12,7 @@ import orjson
 from domain.access.secrets import masked_error
 from domain.errors import ActaError, Forbidden, InvalidPayload, ValueOutOfRange, ValueTooLong
 from domain.items.shape import Shape, WritableField
-from domain.items.values import Refused
+from domain.items.values import Converter, Refused
 
 
 @dataclass(slots=True)
@@ -60,30 +60,68 @@ def row_of(
     Raises:
         ActaError: for a value its column can't hold.
     """
-    writables = shape.writables
-    cells: dict[str, str | None] = {}
-    fields: list[str] = []
+    names = tuple(payload)
+    key = (names, tuple(filled), tuple(hashes), tuple(skip), tell_filled)
+    recipe = shape.recipes.get(key)
+    if recipe is None:
+        recipe = _recipe(shape, *key)
+        shape.recipes.put(key, recipe)
+    texts: list[str | None] = [None] * len(recipe.columns)
     submitted: dict[str, Any] = {}
-    for name, value in payload.items():
-        entry = writables.get(name)
-        if entry is None or name in skip:
+    for name, place, convert, repeats in recipe.converted:
+        value = payload[name]
+        if value is None:
             continue
-        fields.append(name)
-        if name in filled:
-            continue
-        if name in hashes:
-            cells[name] = hashes[name]
-            continue
-        cells[name] = text = cell(shape, entry, value)
-        if value is not None and (type(value) not in entry.repeats or text is None):
+        try:
+            texts[place] = text = convert(value)
+        except Refused as refused:
+            raise refusal(shape, shape.writables[name], value, refused) from refused
+        if type(value) not in repeats or text is None:
             submitted[name] = value
-    for name, value in filled.items():
-        cells[name] = cell(shape, writables[name], value)
-        if tell_filled and name not in payload:
-            fields.append(name)
-    if len(cells) > 1:
-        cells = {name: cells[name] for name in sorted(cells)}
-    return Row(cells, fields, submitted)
+    for name, place in recipe.hashed:
+        texts[place] = hashes[name]
+    for name, place, entry in recipe.filled:
+        texts[place] = cell(shape, entry, filled[name])
+    return Row(dict(zip(recipe.columns, texts, strict=True)), list(recipe.fields), submitted)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How payloads with the same members become rows: the columns in order of their names, and for each of
+    them where its text comes from, with its place among the columns."""
+
+    columns: tuple[str, ...]
+    fields: tuple[str, ...]
+    converted: tuple[tuple[str, int, Converter, frozenset[type]], ...]
+    hashed: tuple[tuple[str, int], ...]
+    filled: tuple[tuple[str, int, WritableField], ...]
+
+
+def _recipe(
+    shape: Shape,
+    names: tuple[str, ...],
+    filled: tuple[str, ...],
+    hashes: tuple[str, ...],
+    skip: tuple[str, ...],
+    tell_filled: bool,
+) -> Recipe:
+    writables = shape.writables
+    fields = [name for name in names if name in writables and name not in skip]
+    columns = tuple(sorted({*fields, *filled}))
+    place = {name: number for number, name in enumerate(columns)}
+    sent = [name for name in fields if name not in filled]
+    for name in sent:
+        if name not in hashes:
+            _require_writable(shape, writables[name])
+    told = [name for name in filled if name not in names] if tell_filled else []
+    plain = [(name, writables[name]) for name in sent if name not in hashes]
+    return Recipe(
+        columns,
+        (*fields, *told),
+        tuple((name, place[name], entry.convert, entry.repeats) for name, entry in plain),
+        tuple((name, place[name]) for name in sent if name in hashes),
+        tuple((name, place[name], writables[name]) for name in filled),
+    )
 
 
 def cell(shape: Shape, entry: WritableField, value: Any) -> str | None:
@@ -93,16 +131,20 @@ def cell(shape: Shape, entry: WritableField, value: Any) -> str | None:
         InvalidPayload, ValueTooLong, ValueOutOfRange: for a value the column can't hold.
         Forbidden: when the column is the primary key.
     """
-    if not entry.writable:
-        raise InvalidPayload(
-            f'Field "{entry.field.name}" in collection "{shape.name}" is generated and can\'t be written'
-        )
+    _require_writable(shape, entry)
     if value is None:
         return None
     try:
         return entry.convert(value)
     except Refused as refused:
         raise refusal(shape, entry, value, refused) from refused
+
+
+def _require_writable(shape: Shape, entry: WritableField) -> None:
+    if not entry.writable:
+        raise InvalidPayload(
+            f'Field "{entry.field.name}" in collection "{shape.name}" is generated and can\'t be written'
+        )
 
 
 def refusal(shape: Shape, entry: WritableField, value: Any, refused: Refused) -> ActaError:

@@ -6,15 +6,17 @@ payload's own members.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from domain.errors import Forbidden
 from domain.items.values import Converter, Refused, converter_of
+from domain.lru import Lru
 from domain.model import Collection, Column, Field, Model, Side, join_key, split_key
 
+RECIPES: Final = 200
 _ANYTHING: Final = frozenset({str, int, float, bool, list, dict})
 _GENERATING_SPECIALS: Final = frozenset(
     {"uuid", "date-created", "date-updated", "user-created", "user-updated", "role-created", "role-updated"}
@@ -90,6 +92,11 @@ class Shape:
         return self.key[0].column.sequence if len(self.key) == 1 else None
 
     @cached_property
+    def recipes(self) -> Lru[Hashable, Any]:
+        """How payloads of the same members become rows; `domain.items.rows` keeps it here."""
+        return Lru(RECIPES)
+
+    @cached_property
     def required(self) -> tuple[str, ...]:
         """Fields that a create must name, because neither default nor special nor null can stand in."""
         return tuple(name for name in self.not_null if not self.writables[name].column.has_default)
@@ -106,10 +113,14 @@ class Shape:
         )
 
     @cached_property
+    def required_names(self) -> frozenset[str]:
+        """The required fields."""
+        return frozenset(self.required)
+
+    @cached_property
     def ordered_required(self) -> tuple[str, ...]:
         """The required fields in the order of the collection."""
-        required = frozenset(self.required)
-        return tuple(name for name in self.writables if name in required)
+        return tuple(name for name in self.writables if name in self.required_names)
 
     @cached_property
     def validations(self) -> tuple[Mapping[str, Any], ...]:

@@ -31,7 +31,7 @@ from domain.query.scope import Path, Scope, function_call
 from domain.query.search import search_predicate
 from domain.query.visibility import mask, masked, row_rule
 
-EACH_LIMIT = 100
+EACH_LIMIT = 50
 """Up to this limit per parent, reading each parent's rows by themselves may be faster: see `stops_early`."""
 
 
@@ -353,8 +353,9 @@ def window(scope: Scope, parameters: Parameters, *, nested: bool = False) -> tup
 def stops_early(child: Collection, relation: Relation, limit: int | None) -> bool:
     """Whether to read each parent's rows by themselves, up to the limit, instead of all parents' at once.
 
-    `python -m bench forms` shows what it is worth: much where parents have many rows, a few per cent are lost
-    where they have few. Without an index on the column each parent would cost a scan of the whole table.
+    `python -m bench forms` shows what it is worth: it is faster where parents have many rows, and slower
+    where they have few; beyond `EACH_LIMIT` that loses more than it gains. Without an index on the column
+    each parent would cost a scan of the whole table.
     """
     column = child.columns.get(relation.field)
     return limit is not None and 0 < limit <= EACH_LIMIT and column is not None and column.leading

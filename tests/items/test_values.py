@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.items.values import Refused, converter_of
 from domain.model import Column, Field
@@ -162,3 +165,27 @@ def test_domains_are_read_as_their_base_type() -> None:
     assert convert("2006", "year", sql_type="public.year", base_type="integer", category="d") == "2006"
     with pytest.raises(Refused):
         convert("x", "year", sql_type="public.year", base_type="integer", category="d")
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False)
+    | st.integers()
+    | st.decimals(-120, 120, places=3).map(float),
+    st.sampled_from([(4, 2), (10, 5), (2, 2), (3, 0), (None, None)]),
+)
+def test_decimals_are_rounded_for_the_range_only(value: float, size: tuple[int | None, int | None]) -> None:
+    precision, scale = size
+    number = Decimal(repr(value))
+    fits = (
+        scale is None
+        or precision is None
+        or (
+            abs(number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, Context(prec=2000)))
+            < Decimal(10) ** (precision - scale)
+        )
+    )
+    try:
+        text = convert(value, "numeric", numeric_precision=precision, numeric_scale=scale)
+    except Refused:
+        text = None
+    assert text == (format(number, "f") if fits else None)

@@ -14,6 +14,8 @@ _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 _DECIMAL = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
 _EXACT = Context(prec=2000)
 _LONGEST_DIGITS = 1000
+# Between these `repr` of a float has no exponent.
+_PLAIN_ABOVE, _PLAIN_BELOW = 1e-4, 10**15
 _FLOAT4_MAXIMUM = 3.4028235677973366e38
 _FLOAT4_MINIMUM = 7.006492321624085e-46
 # What PostgreSQL's numeric holds: digits before the point, digits after it.
@@ -26,7 +28,7 @@ def integer(bits: int) -> Callable[[Any], str]:
     limit = 1 << (bits - 1)
 
     def convert(value: Any) -> str:
-        number = whole(value)
+        number = value if type(value) is int else whole(value)
         if not -limit <= number < limit:
             raise Refused("an integer", "range")
         return str(number)
@@ -87,8 +89,14 @@ def decimal(precision: int | None, scale: int | None) -> Callable[[Any], str]:
         else None
     )
     step = Decimal(1).scaleb(-scale) if bounded and scale is not None else None
+    # Numbers this small are in range however they are rounded, and print as they are.
+    harmless = _PLAIN_BELOW if limit is None else min(_PLAIN_BELOW, int(limit) - 1)
 
     def convert(value: Any) -> str:
+        if type(value) is int and -harmless < value < harmless:
+            return str(value)
+        if type(value) is float and _PLAIN_ABOVE < abs(value) < harmless:
+            return repr(value)
         number = _decimal(value)
         if limit is not None and step is not None:
             # Quantizing a number so far above the step would need more digits than the context has.

@@ -1,12 +1,32 @@
 -- name: create
--- New rows from one JSON array, in its order: position, key and the row as JSON.
+-- New rows from a JSON array for each column: key and the row as JSON, in the order of the arrays.
 WITH "acta row" AS (
     INSERT INTO {table} AS t0 {columns}
-    SELECT {values} FROM json_to_recordset(%s::json) AS v ({recordset})
-    RETURNING t0.*
-), "acta numbered" AS (
-    SELECT row_number() OVER () AS n, {key} AS item, to_jsonb("acta row".*) AS payload FROM "acta row"
+    SELECT {values} FROM ROWS FROM ({lists}) AS v ({names})
+    RETURNING {key} AS item, to_jsonb(t0.*) AS payload, {jump} AS jump
 )
+
+-- name: created_with_one_meta
+-- After the above: the events of the new rows, all with the same meta. Answers the keys as one array.
+, "acta event" AS (
+    INSERT INTO acta.events (topic, collection, item, actor, request, context, payload, meta)
+    SELECT {topic}, {collection}, item, %s::uuid, %s::uuid, %s::int, payload, %s::jsonb FROM "acta row"
+)
+SELECT json_agg(item), {after} FROM "acta row";
+
+-- name: created_with_metas
+-- The same, each with its own meta out of a JSON array.
+, "acta event" AS (
+    INSERT INTO acta.events (topic, collection, item, actor, request, context, payload, meta)
+    SELECT {topic}, {collection}, item, %s::uuid, %s::uuid, %s::int, payload, m.meta
+    FROM (SELECT row_number() OVER () AS n, * FROM "acta row") AS r
+    JOIN jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS m (meta, n) USING (n) ORDER BY n
+)
+SELECT json_agg(item), {after} FROM "acta row";
+
+-- name: created_without_events
+-- The new rows for events that are written later in the same transaction.
+SELECT row_number() OVER (), item, payload::text, {after} FROM "acta row";
 
 -- name: update
 -- Changed rows from one JSON array with keys. Rows are locked in key order, so that concurrent batches don't deadlock.

@@ -24,12 +24,25 @@ def mixed_of(rows: Sequence[Row]) -> Mixed:
     return Mixed(tuple(sorted(anywhere)), frozenset(anywhere - everywhere))
 
 
-def new_rows(rows: Sequence[Row], mixed: Mixed) -> str:
-    """The JSON of rows to create."""
+def new_rows(rows: Sequence[Row], mixed: Mixed) -> list[str]:
+    """The lists of rows to create, one for each of the labels of ``mixed``, as JSON."""
+    if not mixed.columns:
+        return [_dump([0] * len(rows))]
     if not mixed.partial:
-        names = [f"c{place}" for place in range(len(mixed.columns))]
-        return _dump([dict(zip(names, row.cells.values(), strict=True)) for row in rows])
-    return _dump([_partial(row, mixed) for row in rows])
+        return [_dump(values) for values in zip(*(row.cells.values() for row in rows), strict=True)]
+    return [
+        *(_dump([row.cells.get(column) for row in rows]) for column in mixed.columns),
+        *(
+            _dump([True if column in row.cells else None for row in rows])
+            for column in mixed.columns
+            if column in mixed.partial
+        ),
+    ]
+
+
+def new_row(row: Row, mixed: Mixed) -> str:
+    """One row to create, as the JSON of an array of rows."""
+    return _dump([_partial(row, mixed)])
 
 
 def changed_rows(rows: Sequence[Row], keys: Sequence[Sequence[str]], mixed: Mixed) -> str:

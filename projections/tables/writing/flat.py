@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from domain.access.command import Command
 from domain.items.rows import Row
 from projections.database import Connection
@@ -62,8 +64,11 @@ async def create_many(
     await reserve(connection, table, rows, mixed.partial, attempt)
     ending, meta = metas([row.meta(command.notes) for row in rows])
     statement = table.statements.create_many(mixed, ending)
-    found = await execute(connection, statement, [new_rows(rows, mixed), *origin(command), meta], attempt)
-    return [str(item) for _, item, _ in found]
+    [(items, _)] = await execute(
+        connection, statement, [*new_rows(rows, mixed), *origin(command), meta], attempt
+    )
+    keys: list[str] = orjson.loads(items) if items else []
+    return keys
 
 
 def needs_reservation(table: Table, rows: Sequence[Row]) -> bool:

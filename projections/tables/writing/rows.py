@@ -14,7 +14,7 @@ from domain.errors import InvalidPayload
 from domain.items.rows import Row
 from projections.database import Connection
 from projections.errors import Attempt
-from projections.tables.writing.batches import changed_rows, keyed_rows, mixed_of, new_rows
+from projections.tables.writing.batches import changed_rows, keyed_rows, mixed_of, new_row, new_rows
 from projections.tables.writing.conditions import Condition
 from projections.tables.writing.flat import reserve
 from projections.tables.writing.naming import rendered, templates
@@ -44,7 +44,7 @@ async def insert(
     mixed = mixed_of(rows)
     await reserve(connection, table, rows, mixed.partial, attempt)
     statement = table.statements.create_many(mixed, _WITHOUT)
-    found = await execute(connection, statement, [new_rows(rows, mixed)], attempt)
+    found = await execute(connection, statement, new_rows(rows, mixed), attempt)
     return [_written(row) for row in found]
 
 
@@ -102,7 +102,7 @@ async def _plain_row(connection: Connection, table: Table, place: int, row: Row,
     bounds = await _bounds(connection, table, attempt)
     mixed = mixed_of([row])
     statement = table.statements.plain_insert(_PLAIN["insert"], mixed)
-    await execute(connection, statement, [new_rows([row], mixed)], attempt)
+    await execute(connection, statement, [new_row(row, mixed)], attempt)
     key = [row.cells[entry.column.name] or "" for entry in table.shape.key]
     by_key = table.statements.keyed(_PLAIN["inserted"], "inserted")
     found = await execute(connection, by_key, [keyed_rows([key])], attempt)

@@ -19,6 +19,7 @@ from projections.tables.writing.naming import (
     AND,
     COMMA,
     NULL,
+    ROW,
     SLOT,
     joined,
     key_text,
@@ -34,6 +35,8 @@ _ONE = templates("writing/one")
 _MANY = templates("writing/many")
 _ROW = sql.Identifier("acta row")
 _NEW = sql.SQL("(row_new)")
+_JUMP = sql.Identifier("jump")
+_LIST = sql.SQL("json_array_elements_text({}::json)").format(SLOT)
 _WRITER = sql.SQL("pg_current_xact_id()::xid::text")
 _TEXTS = frozenset({"text", "character varying", "character", "bpchar", "citext", "name"})
 
@@ -44,6 +47,14 @@ class Mixed:
 
     columns: tuple[str, ...]
     partial: frozenset[str] = frozenset()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the lists of new rows are called in a statement: a column's values, then which rows have it;
+        without columns just one that tells how many rows there are."""
+        values = tuple(f"c{place}" for place in range(len(self.columns)))
+        given = tuple(f"p{place}" for place, column in enumerate(self.columns) if column in self.partial)
+        return values + given or ("n",)
 
 
 @dataclass
@@ -76,7 +87,7 @@ class Statements(Keyed):
         )
 
     def create_many(self, mixed: Mixed, ending: str) -> bytes:
-        """Parameters: the rows as JSON, then what the ending needs."""
+        """Parameters: the columns of the rows as JSON, then what the ending needs."""
         return self._kept(("creates", mixed, ending), lambda: self._create_many(mixed, ending))
 
     def update_many(self, mixed: Mixed, ending: str, condition: Condition | None = None) -> bytes:
@@ -120,7 +131,8 @@ class Statements(Keyed):
             )
         else:
             values = sql.Composed([sql.SQL("DEFAULT VALUES")])
-        return self._one("create", echo, values=values, after=self._jump(columns))
+        after = self._jump(columns, name(self.shape.key[0].column.name))
+        return self._one("create", echo, values=values, after=after)
 
     def _update_one(self, columns: Sequence[str], condition: Condition | None, echo: Echo | None) -> bytes:
         changes = [sql.SQL("{} = {}").format(name(column), SLOT) for column in columns]
@@ -135,28 +147,37 @@ class Statements(Keyed):
             parts.append(condition.clause)
         return joined(parts, AND)
 
-    def _jump(self, columns: Sequence[str]) -> sql.Composable:
+    def _jumping(self, columns: Sequence[str]) -> sql.Composable | None:
+        """The explicit key of a new row whose key otherwise comes from a sequence."""
+        if self.shape.sequence is None or self.shape.key[0].column.name not in columns:
+            return None
+        return sql.SQL("t0.{}").format(name(self.shape.key[0].column.name))
+
+    def _jump(self, columns: Sequence[str], key: sql.Composable) -> sql.Composable:
         """Move the key's sequence to the highest explicit key, so that the next generated one is free."""
         sequence = self.shape.sequence
-        if sequence is None or self.shape.key[0].column.name not in columns:
+        if sequence is None or self._jumping(columns) is None:
             return NULL
         return sql.SQL(
             '(SELECT setval({sequence}::regclass, max(k.{key})) FROM "acta row" AS k'
             " HAVING max(k.{key}) >= coalesce(pg_sequence_last_value({sequence}::regclass), 1))"
-        ).format(sequence=literal(sequence), key=name(self.shape.key[0].column.name))
+        ).format(sequence=literal(sequence), key=key)
 
     # --- many rows
 
     def _create_many(self, mixed: Mixed, ending: str) -> bytes:
         columns, values = self._inserted(mixed)
+        names = [name(label) for label in mixed.labels]
         head = _MANY["create"].format(
             table=table_of(self.shape),
             columns=columns,
             values=values,
-            recordset=_recordset(mixed),
-            key=key_text(self.shape, _ROW),
+            lists=joined([_LIST] * len(names)),
+            names=joined(names),
+            key=key_text(self.shape, ROW),
+            jump=self._jumping(mixed.columns) or NULL,
         )
-        return self._ended(head, ending, "item.created", self._jump(mixed.columns))
+        return self._ended(head, f"created_{ending}", "item.created", self._jump(mixed.columns, _JUMP))
 
     def _inserted(self, mixed: Mixed) -> tuple[sql.Composable, sql.Composable]:
         """The list of columns of an insert, and what goes into them."""
@@ -178,7 +199,9 @@ class Statements(Keyed):
         default = _default(entry)
         if column not in mixed.partial or default is None:
             return given
-        return sql.SQL("CASE WHEN v.{} THEN {} ELSE {} END").format(name(f"p{place}"), given, default)
+        return sql.SQL("CASE WHEN v.{} IS NOT NULL THEN {} ELSE {} END").format(
+            name(f"p{place}"), given, default
+        )
 
     def _update_many(self, mixed: Mixed, ending: str, condition: Condition | None) -> bytes:
         head = _MANY["update"].format(

@@ -1,13 +1,10 @@
 WITH "acta row" AS (
     INSERT INTO "public"."articles" AS t0 ("author", "title")
-    SELECT v."c0"::integer, v."c1" FROM json_to_recordset($1::json) AS v (n int, fields text[], "c0" text, "p0" boolean, "c1" text)
-    RETURNING t0.*
-), "acta numbered" AS (
-    SELECT row_number() OVER () AS n, "acta row"."id"::text AS item, to_jsonb("acta row".*) AS payload FROM "acta row"
+    SELECT v."c0"::integer, v."c1" FROM ROWS FROM (json_array_elements_text($1::json), json_array_elements_text($2::json), json_array_elements_text($3::json)) AS v ("c0", "c1", "p0")
+    RETURNING t0."id"::text AS item, to_jsonb(t0.*) AS payload, NULL AS jump
 )
 , "acta event" AS (
     INSERT INTO acta.events (topic, collection, item, actor, request, context, payload, meta)
-    SELECT 'item.created', 'articles', item, $2::uuid, $3::uuid, $4::int, payload, $5::jsonb
-    FROM "acta numbered" ORDER BY n
+    SELECT 'item.created', 'articles', item, $4::uuid, $5::uuid, $6::int, payload, $7::jsonb FROM "acta row"
 )
-SELECT n, item, NULL FROM "acta numbered" ORDER BY n
+SELECT json_agg(item), NULL FROM "acta row"
