@@ -94,7 +94,10 @@ async def _in_place(settings: "Settings", when: "When", scope: "Scope", *, dry: 
         store = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
         service = SchemaService(database, store, schemas=where.schemas)
         with bar("looking" if dry else "restoring") as progress:
-            return await restore(service, Command.internal(), cut, scope, dry=dry, progress=progress)
+            keep = settings.files.keep_deleted > 0
+            return await restore(
+                service, Command.internal(), cut, scope, dry=dry, keep_deleted=keep, progress=progress
+            )
 
 
 async def _cut(database: "Database", when: "When") -> "Cut":
@@ -151,3 +154,5 @@ def _tell(restored: "Restored") -> None:
         typer.echo(f"{one.collection}: {one.created} come back, {one.updated} change, {one.deleted} go")
         for item, what, fields in one.sample:
             typer.echo(f"  {item}: {what} {', '.join(fields)}".rstrip())
+    for file in restored.lost:
+        typer.echo(f"what file {file} held then is not kept any more")

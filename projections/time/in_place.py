@@ -19,6 +19,7 @@ from domain.access.command import Command
 from domain.errors import Forbidden, InvalidPayload
 from domain.model import Collection
 from projections.database import Connection
+from projections.files.versions import follow_rows
 from projections.log.rebuild import comparable
 from projections.schema.service import SchemaService
 from projections.schema.undo import Told, take_back
@@ -32,6 +33,7 @@ FOLD: Final = load("time/states")["fold"]
 TOUCHED_ITEMS: Final = sql.SQL(
     'join "acta touched" as asked on asked.collection = %(collection)s and asked.item = e.item'
 )
+FILES: Final = "directus_files"
 SAMPLE: Final = 5
 _FIRING: Final = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
@@ -57,11 +59,12 @@ class Changed:
 
 @dataclass(slots=True)
 class Restored:
-    """The outcome: by collection, and the schema events met with the DDL for that."""
+    """The outcome: by collection, the schema events met and their DDL, files whose contents are lost."""
 
     collections: list[Changed] = field(default_factory=list)
     schema: list[tuple[str, str, str]] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     @property
     def items(self) -> int:
@@ -76,10 +79,12 @@ async def restore(
     scope: Scope,
     *,
     dry: bool = False,
+    keep_deleted: bool = False,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> Restored:
     """Go back to a cut; a ``dry`` one does all of it and rolls it back.
 
+    Files get the contents they had; with ``keep_deleted`` those of files that go are kept for a while.
     ``progress`` hears collections done, collections in all, and the one at work.
 
     Raises:
@@ -94,6 +99,8 @@ async def restore(
         if scope.collection is None:
             await _schema(work, cut, restored)
         await _rows(work, cut, scope, restored, progress)
+        await _files(work, cut, restored, keep_deleted=keep_deleted)
+        await work.connection.execute(SQL["forget_touched"])
         restored.statements = list(work.statements)
     return restored
 
@@ -149,9 +156,17 @@ async def _rows(
             changed = await _collection(work, cut, scope, entry)
             if changed is not None:
                 restored.collections.append(changed)
-    await work.connection.execute(SQL["forget_touched"])
     await work.connection.execute(SQL["notify_rights"])
     progress(len(chosen), len(chosen), "")
+
+
+async def _files(work: Work, cut: Cut, restored: Restored, *, keep_deleted: bool) -> None:
+    rows = await (await work.connection.execute(SQL["touched_files"], {"collection": FILES})).fetchall()
+    files = [row[0] for row in rows]
+    if files:
+        restored.lost = await follow_rows(
+            work.connection, work.command, files, cut.upto, cut.later, keep_deleted=keep_deleted
+        )
 
 
 async def _collection(work: Work, cut: Cut, scope: Scope, entry: Collection) -> Changed | None:

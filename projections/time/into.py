@@ -209,6 +209,7 @@ class IntoDatabase:
             await foreign(work, defined)
             async with self._source.connection() as original:
                 await self._adoptions(original, target)
+            await target.execute(SQL["contents"])
             await target.execute(SQL["note_done"], {"collection": name})
 
     async def _adoptions(self, source: Connection, target: Connection) -> None:

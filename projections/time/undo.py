@@ -22,6 +22,7 @@ from domain.errors import Forbidden, InvalidPayload, UndoConflict
 from domain.model import Collection, Model
 from projections.database import Connection, Database
 from projections.errors import Attempt, translate
+from projections.files.versions import follow_rows
 from projections.log.archived import archived_hint, last_archived
 from projections.log.rebuild import NO_HISTORY
 from projections.reading.reader import Reader
@@ -121,6 +122,7 @@ class Undo:
                 await _write_forced(connection, noted, entries)
             else:
                 await _write(connection, noted, model, entries)
+            await _files(connection, noted)
             if any(entry.system for entry in entries):
                 await require_admin(connection)
                 await connection.execute(IN_PLACE["notify_rights"])
@@ -191,6 +193,7 @@ async def _settle_conflicts(
 ) -> None:
     while True:
         await find_conflicts(connection, model, entries)
+        await connection.execute(SQL["contents_gone"])
         rows = await (await connection.execute(SQL["conflicts"], {"limit": LISTED})).fetchall()
         found = [
             {"collection": name, "item": item, "reason": reason, "fields": about}
@@ -235,6 +238,12 @@ async def _write_forced(connection: Connection, command: Command, entries: Seque
             await connection.execute(statement)
             await write_differing(connection, entry, _origin(command, entry.name))
             await connection.execute(IN_PLACE["done"])
+
+
+async def _files(connection: Connection, command: Command) -> None:
+    """Objects follow the rows of files."""
+    for item, first in await (await connection.execute(SQL["files"])).fetchall():
+        await follow_rows(connection, command, [item], first - 1, keep_deleted=True)
 
 
 def _name(column: str) -> sql.Identifier:

@@ -10,9 +10,11 @@ import pytest
 from domain.access.command import Command
 from projections.database import Database
 from projections.files.versions import follow_rows
+from projections.log.positions import last_position
+from projections.time.moments import settle
 from tests.files.test_uploads import left, stored
 from tests.support.files import Files, Part, files, opened, picture
-from tests.support.server import Server, running_server
+from tests.support.server import Server, acta, running_server
 from tests.support.waiting import until
 
 READER = "abf8a154-5b1c-4a46-ac9c-7300570f4f17"
@@ -174,3 +176,44 @@ async def test_contents_of_deleted_files_are_kept_where_asked_for(served_url: st
             return place not in stored(storage)
 
         await until(purged)
+
+
+async def test_restores_and_undo_bring_earlier_contents_back(
+    api: Files, served_url: str, storage: Path
+) -> None:
+    old, new = b"the old one", picture(30, 20, "PNG")
+    record = await api.upload(old, "a.txt", "text/plain")
+    key = record["id"]
+    async with await Database.open(served_url) as database:
+        await settle(database)
+        async with database.connection() as connection:
+            then = await last_position(connection)
+    extra = {"STORAGE_LOCAL_ROOT": str(storage)}
+    changed = await api.send("PATCH", f"/files/{key}", [Part("file", new, "b.png", "image/png")])
+    young = await api.upload(b"young", "young.txt", "text/plain")
+    assert (await api.fetch(f"/assets/{key}"))[2] == new
+    done = acta(served_url, "restore", "--to", str(then), "--in-place", "--yes", extra=extra)
+    assert (done.returncode, "is not kept" in done.stdout) == (0, False), done.stderr
+
+    async def settled() -> bool:
+        return left(served_url) == 0
+
+    await until(settled)
+    assert (await api.fetch(f"/assets/{key}"))[2] == old
+    assert (await api.get(f"/files/{key}")).data["type"] == "text/plain"
+    assert young["filename_disk"] not in stored(storage)
+    # The restore is a command, and an undo brings the new contents again.
+    with psycopg.connect(served_url) as connection:
+        row = connection.execute(
+            "select max(seq) from acta.events where item = %s and meta ? 'restore'", [key]
+        ).fetchone()
+    assert row is not None
+    undone = await api.post("/utils/undo", {"activity": row[0], "skip": True})
+    assert {"collection": "directus_files", "item": young["id"], "reason": "contents", "fields": None} in (
+        undone.data["conflicts"]
+    )
+    await until(settled)
+    assert (await api.fetch(f"/assets/{key}"))[2] == new
+    assert opened((await api.fetch(f"/assets/{key}?width=15"))[2]).size == (15, 10)
+    assert changed.status == 200
+    await api.delete(f"/files/{key}")

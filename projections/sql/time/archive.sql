@@ -114,7 +114,12 @@ where e.payload is null;
 -- name: states
 -- One row for each item that was there at the end.
 insert into {table} (xid, seq, at, topic, collection, item, payload, meta)
-select e.xid, e.seq, e.at, 'item.adopted', e.collection, e.item, told.state, '{{"archived": true}}'
+select e.xid, e.seq, e.at, 'item.adopted', e.collection, e.item, told.state,
+       '{{"archived": true}}'::jsonb || case when e.collection = 'directus_files' then coalesce((
+           select jsonb_build_object('content', c.meta -> 'content') from acta.events as c
+           where c.collection = e.collection and c.item = e.item and c.seq <= e.seq and c.meta ? 'content'
+           order by c.seq desc limit 1
+       ), '{{}}') else '{{}}' end
 from ({fold}) as told
 join "acta touched" as t on t.collection = %(collection)s and t.item = told.item
 join {partition} as e on e.seq = t.last

@@ -34,6 +34,10 @@ select coalesce(array_agg(distinct e.item), '{}') from acta.events as e
 where e.collection = %(collection)s and e.topic = 'field.created'
   and (e.seq > %(upto)s or %(later)s::int8multirange @> e.seq);
 
+-- name: touched_files
+-- The files that anything happened to.
+select item from "acta touched" where collection = %(collection)s;
+
 -- name: lock
 -- Keep writers off a table until the end, so that what is compared is what is changed.
 lock table {table} in share row exclusive mode;

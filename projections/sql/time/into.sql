@@ -186,6 +186,17 @@ copy (select * from acta.adoptions) to stdout;
 -- The other end of it.
 copy acta.adoptions from stdin;
 
+-- name: contents
+-- What files hold, as the log has it: their objects are elsewhere.
+insert into acta.file_contents (file, location, path, sha256, size)
+select f.id, f.storage, f.filename_disk, told.content ->> 'sha256', (told.content ->> 'size')::bigint
+from acta.directus_files as f cross join lateral (
+    select e.meta -> 'content' as content from acta.events as e
+    where e.collection = 'directus_files' and e.item = f.id::text and e.meta ? 'content'
+    order by e.seq desc limit 1
+) as told
+where f.filename_disk is not null;
+
 -- name: schema_exists
 -- Whether a schema is there.
 select exists (select from pg_catalog.pg_namespace where nspname = %(schema)s);

@@ -149,6 +149,16 @@ where u.collection = %(collection)s and u.reason is null and u.target is not nul
         )
   );
 
+-- name: contents_gone
+-- Files that would come back without what they held.
+update "acta undoing" as u set reason = 'contents', about = null
+where u.collection = 'directus_files' and u.reason is null and u.now is null and u.target is not null
+  and not exists (select from acta.file_contents as c where c.file::text = u.item);
+
+-- name: files
+-- The files that are undone, with the events before which they were what they are to be.
+select item, first from "acta undoing" where collection = 'directus_files' order by item;
+
 -- name: conflicts
 -- What stands against it.
 select collection, item, reason, about from "acta undoing" where reason is not null
