@@ -15,10 +15,12 @@ import psycopg
 from domain.errors import ServiceUnavailable
 from domain.model import Collection
 from projections.database import Connection, Database
-from projections.tables.introspect import load_model
+from projections.tables.store import ModelStore
 from projections.time import decoding
 from projections.time.decoding import Decoder, Touched
 from projections.time.reconcile import observable, observe, reconcile
+from projections.time.sessions import Sessions
+from projections.time.structures import observe_structures
 from workers.leadership import Leadership
 from workers.stopping import sleep
 
@@ -26,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 NAME = "external"
 LOOK_SECONDS = 0.5
+# Sessions are looked at so often meanwhile: most transactions of people take longer.
+SESSIONS_SECONDS = 0.05
+STRUCTURES_SECONDS = 1.0
 STANDBY_SECONDS = 2.0
 RETRY_SECONDS = 5.0
 # How often tables that came or went are noticed without a change of the schema by us.
@@ -44,7 +49,8 @@ class External:
         self._limit = limit
         self.slot = decoding.slot_of(database)
         self._entries: list[Collection] = []
-        self._looked = 0.0
+        self._looked = self._structures = 0.0
+        self._sessions = Sessions()
 
     async def run(self, stop: asyncio.Event, leadership: Leadership) -> None:
         """Run until told to stop; survives a lost server and a lost slot."""
@@ -67,9 +73,12 @@ class External:
 
     async def _follow(self, connection: Connection, stop: asyncio.Event) -> None:
         decoder = Decoder()
-        self._looked = 0.0
+        self._looked = self._structures = 0.0
+        store = await ModelStore.open(self._database, schemas=self._schemas, exclude=self._exclude)
         while not stop.is_set():
-            await self._tables(connection)
+            await self._sessions.look(connection)
+            await self._look_at_structures(store)
+            await self._tables(connection, store)
             if await decoding.ensure_slot(connection, self.slot, self._limit):
                 logger.info("slot %s is new: all tables are compared", self.slot)
                 decoder = Decoder()
@@ -78,25 +87,48 @@ class External:
             touched = await decoding.peek(connection, self.slot, decoder)
             await self._tell(touched)
             if touched.upto is None:
-                await sleep(stop, LOOK_SECONDS)
+                await self._wait(connection, stop)
             else:
                 await decoding.advance(connection, self.slot, touched.upto)
 
-    async def _tables(self, connection: Connection) -> None:
+    async def _wait(self, connection: Connection, stop: asyncio.Event) -> None:
+        until = asyncio.get_running_loop().time() + LOOK_SECONDS
+        while not stop.is_set() and asyncio.get_running_loop().time() < until:
+            await sleep(stop, SESSIONS_SECONDS)
+            await self._sessions.look(connection)
+
+    async def _look_at_structures(self, store: ModelStore) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._structures and now - self._structures < STRUCTURES_SECONDS:
+            return
+        try:
+            changed = await observe_structures(self._database, store, self._schemas[0], self._sessions.user)
+        except psycopg.errors.LockNotAvailable:
+            # Somebody changes the structure right now: the next look finds it.
+            return
+        self._structures = now
+        if changed:
+            logger.info("the structure of %s tables was changed by others", changed)
+            self._looked = 0.0
+
+    async def _tables(self, connection: Connection, store: ModelStore) -> None:
         now = asyncio.get_running_loop().time()
         if self._looked and now - self._looked < TABLES_SECONDS:
             return
-        model = await load_model(connection, schemas=self._schemas, exclude=self._exclude)
-        self._entries = await observable(connection, model)
+        self._entries = await observable(connection, await store.refresh())
         await decoding.publish(connection, self._entries)
         self._looked = now
 
     async def _tell(self, touched: Touched) -> None:
         for entry in self._entries:
             if (entry.schema, entry.table) in touched.emptied:
-                told = await reconcile(self._database, entry)
+                made = touched.emptied[entry.schema, entry.table]
+                told = await reconcile(self._database, entry, self._sessions.user([made]))
             elif items := touched.items(entry):
-                told = await observe(self._database, entry, items)
+                users = {made: self._sessions.user([made]) for made in set(items.values())}
+                told = await observe(
+                    self._database, entry, {item: users[made] for item, made in items.items()}
+                )
             else:
                 continue
             if told:

@@ -32,6 +32,7 @@ async def _reconcile(settings: Settings) -> dict[str, int]:
     from projections.prepare import prepare
     from projections.tables.store import ModelStore
     from projections.time.reconcile import observable, reconcile
+    from projections.time.structures import observe_structures
 
     where = settings.database
     assert where.url is not None
@@ -39,6 +40,9 @@ async def _reconcile(settings: Settings) -> dict[str, int]:
     async with await Database.open(where.url.get_secret_value(), application="acta reconcile") as database:
         await prepare(database)
         store = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
+        if changed := await observe_structures(database, store, where.schemas[0]):
+            say(f"the structure of {changed} tables was changed by others")
+            await store.refresh()
         async with database.connection() as connection:
             entries = await observable(connection, store.current)
         with bar("comparing") as progress:

@@ -36,20 +36,21 @@ class Relation:
 
 @dataclass(slots=True)
 class Touched:
-    """What transactions of others did: keys by table, and tables that were emptied."""
+    """What transactions of others did: keys by table, and tables that were emptied; each with the last
+    transaction that did so."""
 
-    keys: dict[tuple[str, str], set[tuple[tuple[str, str], ...]]] = field(default_factory=dict)
-    emptied: set[tuple[str, str]] = field(default_factory=set)
+    keys: dict[tuple[str, str], dict[tuple[tuple[str, str], ...], int]] = field(default_factory=dict)
+    emptied: dict[tuple[str, str], int] = field(default_factory=dict)
     upto: str | None = None
 
-    def items(self, entry: Collection) -> list[str]:
-        """The keys of a collection's touched items, as texts."""
-        found = set()
-        for row in self.keys.get((entry.schema, entry.table), ()):
+    def items(self, entry: Collection) -> dict[str, int]:
+        """The keys of a collection's touched items, as texts, with the last transaction that touched each."""
+        found = {}
+        for row, transaction in self.keys.get((entry.schema, entry.table), {}).items():
             values = dict(row)
             if all(column in values for column in entry.primary_key):
-                found.add(join_key([values[column] for column in entry.primary_key]))
-        return sorted(found)
+                found[join_key([values[column] for column in entry.primary_key])] = transaction
+        return found
 
 
 class Decoder:
@@ -63,11 +64,12 @@ class Decoder:
         touched = Touched()
         rows: list[tuple[tuple[str, str], tuple[tuple[str, str], ...]]] = []
         emptied: list[tuple[str, str]] = []
-        ours = False
+        ours, transaction = False, 0
         for lsn, data in messages:
             kind = data[:1]
             if kind == b"B":
                 rows, emptied, ours = [], [], False
+                transaction = int.from_bytes(data[17:21], "big")
             elif kind == b"R":
                 self._relation(data)
             elif kind == b"T":
@@ -80,8 +82,8 @@ class Decoder:
             elif kind == b"C":
                 if not ours:
                     for place, row in rows:
-                        touched.keys.setdefault(place, set()).add(row)
-                    touched.emptied.update(emptied)
+                        touched.keys.setdefault(place, {})[row] = transaction
+                    touched.emptied.update(dict.fromkeys(emptied, transaction))
                 touched.upto = lsn
         return touched
 

@@ -6,11 +6,12 @@ twice and nothing is lost, whoever asks and however often.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import uuid4
 
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from domain.model import Collection, Model
 from projections.database import Connection, Database
@@ -34,26 +35,35 @@ async def observable(connection: Connection, model: Model) -> list[Collection]:
     return [entry for entry in entries if entry.name not in unfinished]
 
 
-async def reconcile(database: Database, entry: Collection) -> int:
-    """Compare a whole collection with the log; gives the number of items that were told."""
+async def reconcile(database: Database, entry: Collection, user: str | None = None) -> int:
+    """Compare a whole collection with the log; gives the number of items that were told.
+
+    ``user`` is who is known to have changed it, by the name of the database.
+    """
     async with database.transaction() as connection:
         fold = FOLD.format(scope=sql.SQL(""))
         statement = SQL["candidates"].format(
             fold=fold, key=key_of(entry), table=name(entry.schema, entry.table)
         )
         await connection.execute(statement, {"collection": entry.name, **EVERYTHING})
-        return await _told(connection, entry, "reconcile")
+        return await _told(connection, entry, "reconcile", {}, user)
 
 
-async def observe(database: Database, entry: Collection, items: Sequence[str]) -> int:
-    """The same for some items; gives the number that were told."""
+async def observe(database: Database, entry: Collection, items: Mapping[str, str | None]) -> int:
+    """The same for some items, each with the user who is known to have changed it."""
     async with database.transaction() as connection:
         statement = SQL["named"].format(collection=sql.Literal(entry.name), items=sql.Literal(list(items)))
         await connection.execute(statement)
-        return await _told(connection, entry, "decoding")
+        return await _told(connection, entry, "decoding", items, None)
 
 
-async def _told(connection: Connection, entry: Collection, found: str) -> int:
+async def _told(
+    connection: Connection,
+    entry: Collection,
+    found: str,
+    users: Mapping[str, str | None],
+    user: str | None,
+) -> int:
     row = await (await connection.execute(SQL["any_touched"])).fetchone()
     if row is None or not row[0]:
         return 0
@@ -66,5 +76,11 @@ async def _told(connection: Connection, entry: Collection, found: str) -> int:
     )
     values: dict[str, Any] = {"collection": entry.name, "young": [], **EVERYTHING}
     await connection.execute(differing, values)
-    told = {"collection": entry.name, "request": uuid4(), "found": found}
+    told = {
+        "collection": entry.name,
+        "request": uuid4(),
+        "found": found,
+        "users": Jsonb({item: one for item, one in users.items() if one is not None}),
+        "user": user,
+    }
     return (await connection.execute(SQL["tell"], told)).rowcount

@@ -203,8 +203,8 @@ async def test_restores_and_undo_bring_earlier_contents_back(
     assert (await api.get(f"/files/{key}")).data["type"] == "text/plain"
     assert young["filename_disk"] not in stored(storage)
     # The restore is a command, and an undo brings the new contents again.
-    with psycopg.connect(served_url) as connection:
-        row = connection.execute(
+    with psycopg.connect(served_url) as database_:
+        row = database_.execute(
             "select max(seq) from acta.events where item = %s and meta ? 'restore'", [key]
         ).fetchone()
     assert row is not None

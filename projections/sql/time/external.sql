@@ -39,6 +39,8 @@ select 'item.observed', %(collection)s, d.item, null, %(request)s, null,
             ) end,
        jsonb_build_object('action', case when d.target is null then 'create' when d.now is null then 'delete' else 'update' end,
                           'by', 'database', 'found', %(found)s::text)
+       || case when coalesce(%(users)s::jsonb ->> d.item, %(user)s::text) is null then '{}'
+               else jsonb_build_object('user', coalesce(%(users)s::jsonb ->> d.item, %(user)s::text)) end
 from "acta differing" as d order by d.item;
 
 -- name: able
