@@ -85,6 +85,8 @@ class External:
                 for entry in self._entries:
                     await reconcile(self._database, entry)
             touched = await decoding.peek(connection, self.slot, decoder)
+            # Whoever did this may have come since the last look.
+            await self._sessions.look(connection)
             await self._tell(touched)
             if touched.upto is None:
                 await self._wait(connection, stop)
