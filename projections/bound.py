@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
 from psycopg import AsyncConnection
+from psycopg import Error as PostgresError
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
@@ -77,6 +78,11 @@ def binding(connection: AsyncConnection[TupleRow]) -> Iterator[None]:
         yield
         if made.failed is not None:
             raise made.failed
+    except Exception as error:
+        # A conflict with another transaction is whoever's that began this one, who can try it again.
+        if isinstance(made.failed, PostgresError) and made.failed is not error:
+            raise made.failed from error
+        raise
     finally:
         made.open = False
         _bound.reset(token)

@@ -6,6 +6,7 @@ and the next event is told.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -14,9 +15,12 @@ from domain.hooks.registry import ACTIONS, Hooks
 from domain.log import Record
 from domain.log.changes import Change, changes
 from projections.database import Database
+from projections.flows.chain import LONGEST, after, chain
 from projections.flows.runs import caller_of, told, who
 from services.extensions.context import Door
 from workers.follower import Batch, OutwardFollower
+
+log = logging.getLogger("acta.extensions")
 
 
 class Actions(OutwardFollower):
@@ -41,8 +45,15 @@ class Actions(OutwardFollower):
         hooks = self._hooks.actions(names_of_event(change.collection, change.action))
         if not hooks:
             return
+        if (length := after(change.records[-1])) > LONGEST:
+            log.error("hooks are not told of %s %s: they set each other off", change.collection, change.keys)
+            return
         async with self._database.connection() as connection:
             accountability = await who(connection, change.records[-1])
         meta = told(change, event_name(change.collection, change.action))
-        for hook in hooks:
-            await hook(meta, caller_of(accountability))
+        token = chain.set(length)
+        try:
+            for hook in hooks:
+                await hook(meta, caller_of(accountability))
+        finally:
+            chain.reset(token)

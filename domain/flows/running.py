@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
 
 from domain.access.caller import Caller
-from domain.errors import ActaError, ErrorGroup, InternalError
+from domain.errors import ActaError, ErrorGroup, InternalError, UnprocessableContent
 from domain.flows.model import Flow, Operation
 from domain.flows.templates import MISSING, expand, resolve
 
@@ -46,6 +47,7 @@ class Run:
         error: What the last executed operation failed with; None after a success.
         depth: How many flows have called each other to get here.
         secrets: Texts of its trigger that are not to be written down.
+        astray: What is wrong with the links of the flow, where it is.
     """
 
     flow: Flow
@@ -56,6 +58,7 @@ class Run:
     error: Exception | None = None
     depth: int = 0
     secrets: frozenset[str] = frozenset()
+    astray: str | None = None
 
     @property
     def done(self) -> set[str]:
@@ -71,6 +74,8 @@ class Perform(Protocol):
 
 
 Performers = Mapping[str, Perform]
+Around = Callable[["Operation", "Run", Callable[[], Awaitable[None]]], Awaitable[None]]
+"""Does an operation of a run by calling what it is given, and what belongs to it before and after."""
 
 
 def begin(flow: Flow, trigger: Any, caller: Caller | None, environment: Mapping[str, Any]) -> Run:
@@ -106,24 +111,22 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-async def proceed(
-    run: Run, performers: Performers, kept: Callable[[Run], Awaitable[None]] | None = None
-) -> Run:
-    """Execute what is left of a run; ``kept`` is called after each operation with the run as it is then.
+async def proceed(run: Run, performers: Performers, around: Around | None = None) -> Run:
+    """Execute what is left of a run, each operation ``around``.
 
     A link back to an operation that was executed already ends the run as failed.
     """
     while run.next is not None:
         operation = run.flow.operations.get(run.next)
         if operation is None:
-            run.next = None
+            run.astray, run.next = f"it leads to {run.next}, which is no operation of it", None
             break
         if operation.id in run.done:
-            run.error, run.next = InternalError("The flow leads back to an operation it has executed"), None
+            run.astray = f"it leads back to {operation.key}, which it has executed"
+            run.error, run.next = UnprocessableContent(f"The flow leads back to {operation.key}"), None
             break
-        await _execute(operation, run, performers)
-        if kept is not None:
-            await kept(run)
+        execute = partial(_execute, operation, run, performers)
+        await (execute() if around is None else around(operation, run, execute))
     return run
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ from domain.errors import InvalidPayload
 from domain.events import FlowRan
 from domain.flows.model import Flow
 from domain.flows.redaction import redacted, secret_texts
-from domain.flows.running import Perform, Run, begin, proceed, raised, returned
+from domain.flows.running import Around, Perform, Run, begin, proceed, raised, returned
 from domain.log.originator import join_originator
 from projections.flows import operations
 from projections.flows.items import ItemOperations, parsed
@@ -71,13 +71,17 @@ class Flows:
         """Run a flow to its end."""
         return await self.finish(self.begin(flow, trigger, caller), request)
 
-    async def finish(
-        self, run: Run, request: UUID | None, kept: Callable[[Run], Awaitable[None]] | None = None
-    ) -> Run:
-        """Do what is left of a run, and write it down; ``kept`` is called after each operation."""
-        await proceed(run, self.performers, kept)
-        await self._write_down(run, request or uuid4())
+    async def finish(self, run: Run, request: UUID | None) -> Run:
+        """Do what is left of a run, and write it down."""
+        await self.proceed(run)
+        await self.write_down(run, request or uuid4())
         return run
+
+    async def proceed(self, run: Run, around: Around | None = None) -> None:
+        """Do what is left of a run, each operation ``around``."""
+        await proceed(run, self.performers, around)
+        if run.astray is not None:
+            log.warning("flow %s (%s): %s", run.flow.name, run.flow.id, run.astray)
 
     async def filtered(self, flow: Flow, trigger: Mapping[str, Any], caller: Caller | None) -> Any:
         """What a filter flow makes of the payload of an event.
@@ -124,7 +128,8 @@ class Flows:
             raise raised(run)
         return returned(run, flow.options.get("return"))
 
-    async def _write_down(self, run: Run, request: UUID) -> None:
+    async def write_down(self, run: Run, request: UUID) -> None:
+        """Note that a run is over, as its flow says."""
         if run.flow.accountability not in ("all", "activity"):
             return
         record = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +18,11 @@ from domain.flows.subscriptions import event_name, listening, names_of_event
 from domain.log.changes import Change, changes, submitted
 from domain.log.record import Record
 from projections.database import Connection
+from projections.flows.chain import LONGEST, after
 from projections.flows.store import load_flows
 from projections.sql import load
 
+log = logging.getLogger("acta.flows")
 SQL: Final = load("flows/runs")
 CALLERS: Final = load("flows/callers")
 FLOWS: Final = load("flows/flows")
@@ -35,6 +38,7 @@ class Kept:
     accountability: dict[str, Any] | None
     request: UUID | None
     state: dict[str, Any] | None
+    chain: int = 0
 
 
 async def is_awaiting(connection: Connection) -> bool:
@@ -54,6 +58,9 @@ async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
         names = names_of_event(change.collection, change.action)
         first = min(record.seq for record in change.records)
         for flow in (flow for name in names for flow in flows.get(name, ()) if flow.since < first):
+            if after(change.records[-1]) > LONGEST:
+                log.error("flow %s does not run: %d runs have set each other off already", flow.name, LONGEST)
+                continue
             await _begin(connection, flow, change, concrete)
             begun += 1
     return begun
@@ -67,6 +74,7 @@ async def _begin(connection: Connection, flow: Flow, change: Change, event: str)
         "trigger": Jsonb(told(change, event)),
         "accountability": Jsonb(await who(connection, record)),
         "request": record.request,
+        "chain": after(record),
     }
     await connection.execute(SQL["begin"], values)
 
@@ -119,8 +127,8 @@ async def unfinished(connection: Connection, after: int, limit: int) -> list[Kep
     """Runs that wait, or were cut off, oldest first."""
     cursor = await connection.execute(SQL["unfinished"], {"after": after, "limit": limit})
     return [
-        Kept(number, str(flow), trigger, accountability, request, state)
-        for number, flow, trigger, accountability, request, state in await cursor.fetchall()
+        Kept(number, str(flow), trigger, accountability, request, state, chain)
+        for number, flow, trigger, accountability, request, state, chain in await cursor.fetchall()
     ]
 
 

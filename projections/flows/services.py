@@ -15,6 +15,7 @@ from domain.flows.outside import Outside
 from domain.flows.running import Run
 from domain.settings import FlowSettings
 from projections.database import Database
+from projections.flows.chain import notes
 from projections.log.contexts import Contexts
 from projections.reading.reader import Reader
 from projections.system.rights import RightsStore
@@ -63,7 +64,7 @@ class FlowServices:
         """A command of an operation; unless it emits, no flow, hook or subscriber hears of it."""
         context = await self.contexts.id_of(caller)
         command = Command(caller, rights, uuid4(), context)
-        return command if emit else command.noting(muted=True)
+        return command.noting(**notes()) if emit else command.noting(muted=True)
 
     async def standing(self, caller: Caller) -> tuple[Caller, Rights]:
         """A caller with roles, policies and rights as they are now."""

@@ -1,5 +1,6 @@
 """A served database with its followers, in which flows are made and set off."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -75,3 +76,15 @@ async def make_flow(api: Client, steps: Steps, links: dict[str, str] | None = No
     changed = await api.patch(f"/flows/{key}", {"operation": ids[steps[0][0]]})
     assert changed.status == 200, changed.body
     return key
+
+
+async def said(api: Client, text: str, count: int, seconds: float = 15) -> list[Any]:
+    """Wait until something was said so often."""
+    found: list[Any] = []
+    for _ in range(int(seconds * 20)):
+        found = (await api.get("/items/said", filter={"text": text}, sort="id", limit=-1)).data
+        if len(found) >= count:
+            break
+        await asyncio.sleep(0.05)
+    assert len(found) == count
+    return found

@@ -1,5 +1,6 @@
 """Templates, conditions, redaction and the course of a run: without a server."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -150,7 +151,8 @@ async def test_a_run_goes_on_where_it_was_left() -> None:
     one = flow(step("a", "good", "b"), step("b", "good"))
     kept: list[Any] = []
 
-    async def keep(run: Run) -> None:
+    async def keep(operation: Operation, run: Run, execute: Callable[[], Awaitable[None]]) -> None:
+        await execute()
         kept.append((run.next, dict(run.data)))
 
     await proceed(begin(one, "start", None, {}), PERFORMERS, keep)

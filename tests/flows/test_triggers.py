@@ -3,26 +3,9 @@
 import asyncio
 from typing import Any
 
-import psycopg
-import pytest
-
-from tests.flows.conftest import SCHEMA, SETTINGS, Steps, make_flow
+from tests.flows.conftest import make_flow, said
 from tests.support.http import Client, client
-from tests.support.server import Server, start
-
-KILLS = 4
-
-
-async def said(api: Client, text: str, count: int, seconds: float = 15) -> list[Any]:
-    """Wait until something was said so often."""
-    found: list[Any] = []
-    for _ in range(int(seconds * 20)):
-        found = (await api.get("/items/said", filter={"text": text}, sort="id", limit=-1)).data
-        if len(found) >= count:
-            break
-        await asyncio.sleep(0.05)
-    assert len(found) == count
-    return found
+from tests.support.server import Server
 
 
 def filtering(action: str, **options: Any) -> dict[str, Any]:
@@ -145,36 +128,3 @@ async def test_the_clock(api: Client) -> None:
 async def test_a_bad_trigger(api: Client) -> None:
     assert (await api.post("/flows/trigger/no-uuid", {})).status == 404
     assert (await api.post("/flows/trigger/00000000-0000-4000-8000-000000000000", {})).status == 403
-
-
-def saying(text: str) -> dict[str, Any]:
-    return {"collection": "said", "payload": {"text": text, "data": "{{ $trigger.key }}"}}
-
-
-@pytest.mark.slow
-async def test_runs_survive_kills(database_url: str) -> None:
-    """All of Acta is killed while flows sleep between two effects: each effect happens, none twice."""
-    with psycopg.connect(database_url) as connection:
-        connection.execute(SCHEMA)
-    server = start(database_url, extra=SETTINGS)
-    try:
-        async with client(server) as api:
-            steps: Steps = [
-                ("first", "item-create", saying("first")),
-                ("wait", "sleep", {"milliseconds": 1500}),
-                ("second", "item-create", saying("second")),
-            ]
-            options = {"type": "action", "scope": ["items.create"], "collections": ["notes"]}
-            await make_flow(api, steps, trigger="event", options=options)
-            made = [(await api.post("/items/notes", {"title": f"{n}"})).data["id"] for n in range(3)]
-            await said(api, "first", len(made))
-        for _ in range(KILLS):
-            server.kill()
-            server = start(database_url, extra=SETTINGS)
-            await asyncio.sleep(0.3)
-        async with client(server) as api:
-            second = [entry["data"] for entry in await said(api, "second", len(made))]
-            first = [entry["data"] for entry in await said(api, "first", len(made))]
-            assert sorted(first) == sorted(second) == made
-    finally:
-        server.kill()

@@ -1,31 +1,41 @@
 """Executes runs that were begun: a few at a time, each kept after every operation.
 
-A run whose process died is taken up again at its next operation; what that operation had done already is done
-once more, so effects outside the database happen at least once.
+A run whose process died is taken up again at its next operation. Operations that write items are done exactly
+once, in the transaction that keeps the run; what others had done already is done once more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
 import psycopg
 
 from domain.errors import InternalError, ServiceUnavailable
+from domain.flows.model import Operation
 from domain.flows.running import Run
+from projections.bound import binding
 from projections.database import Database
 from projections.flows import runs
+from projections.flows.chain import chain
 from projections.flows.runner import Flows
 from projections.flows.runs import Kept, caller_of
 from workers.stopping import sleep
 
 log = logging.getLogger("acta.flows")
 
+INSIDE: Final = frozenset({"item-create", "item-update", "item-delete", "notification"})
 AT_ONCE: Final = 8
 LOOK_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 3600.0
+
+
+class _Failed(Exception):
+    """An operation inside a transaction has failed."""
 
 
 class Executor:
@@ -85,9 +95,13 @@ class Executor:
         try:
             run = await self._taken_up(kept)
             if run is not None:
-                await self._flows.finish(run, kept.request or uuid4(), lambda run: self._keep(kept, run))
-            async with self._database.connection() as connection:
-                await runs.finish(connection, kept.id)
+                chain.set(kept.chain)
+                await self._flows.proceed(run, partial(self._done, kept))
+            async with self._database.transaction() as connection:
+                with binding(connection):
+                    if run is not None:
+                        await self._flows.write_down(run, kept.request or uuid4())
+                    await runs.finish(connection, kept.id)
         except (psycopg.OperationalError, ServiceUnavailable) as error:
             log.warning("a run of flow %s goes on later: %s", kept.flow, error)
             await asyncio.sleep(LOOK_SECONDS)
@@ -108,6 +122,25 @@ class Executor:
             run.steps, run.next = kept.state["steps"], kept.state["next"]
             run.error = InternalError() if kept.state["failed"] else None
         return run
+
+    async def _done(
+        self, kept: Kept, operation: Operation, run: Run, execute: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Execute an operation and keep how far the run is: of one that writes items in one transaction."""
+        if operation.type not in INSIDE:
+            await execute()
+            await self._keep(kept, run)
+            return
+        try:
+            async with self._database.transaction() as connection:
+                with binding(connection):
+                    await execute()
+                    if run.error is not None:
+                        raise _Failed
+                    await self._keep(kept, run)
+        except _Failed:
+            # What it wrote before it failed is taken back; that it has failed is kept.
+            await self._keep(kept, run)
 
     async def _keep(self, kept: Kept, run: Run) -> None:
         async with self._database.connection() as connection:

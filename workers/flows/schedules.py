@@ -37,7 +37,7 @@ class Schedules:
         self._leads = leads
         self._jobs = jobs
         self._running: set[asyncio.Task[None]] = set()
-        self._warned: set[str] = set()
+        self._senseless: set[tuple[str, str]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look at the clock until told to stop."""
@@ -84,12 +84,13 @@ class Schedules:
             task.add_done_callback(self._running.discard)
 
     def _due(self, key: str, cron: Any, name: str, after: datetime, until: datetime) -> datetime | None:
+        if (key, str(cron)) in self._senseless:
+            return None
         try:
             moment = croniter(str(cron), after, second_at_beginning=True).get_next(datetime)
-        except (CroniterError, ValueError, KeyError, AttributeError, TypeError) as error:
-            if key not in self._warned:
-                self._warned.add(key)
-                log.warning("flow %s never runs, its schedule makes no sense: %s", name, error)
+        except (CroniterError, ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
+            self._senseless.add((key, str(cron)))
+            log.warning("flow %s never runs, its schedule %r makes no sense: %s", name, cron, error)
             return None
         return moment if moment <= until else None
 

@@ -1,12 +1,12 @@
 -- name: begin
 -- A run that an event has set off, in the transaction that moves the follower's position.
-insert into acta.flow_runs (flow, position, trigger, accountability, request)
-values (%(flow)s, %(position)s, %(trigger)s, %(accountability)s, %(request)s)
+insert into acta.flow_runs (flow, position, trigger, accountability, request, chain)
+values (%(flow)s, %(position)s, %(trigger)s, %(accountability)s, %(request)s, %(chain)s)
 on conflict (flow, position) do nothing;
 
 -- name: unfinished
 -- Runs that wait or were cut off, oldest first.
-select id, flow, trigger, accountability, request, state
+select id, flow, trigger, accountability, request, state, chain
 from acta.flow_runs where finished is null and id > %(after)s order by id limit %(limit)s;
 
 -- name: keep

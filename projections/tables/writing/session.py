@@ -12,6 +12,7 @@ from typing import TypeVar
 import psycopg
 
 from domain.access.command import Command
+from projections.bound import bound
 from projections.database import Connection, Database
 from projections.errors import Attempt, translate
 from projections.reading.channel import fetch_rows
@@ -76,7 +77,9 @@ async def execute(
 
 async def persistently(run: Callable[[], Awaitable[T]], connection: Connection | None) -> T:
     """Run a command again when it lost a deadlock; not inside a transaction of the caller's, which is lost
-    too."""
+    too. Of one that it is bound to, the conflict is passed on as it is."""
+    if connection is None and bound() is not None:
+        return await run()
     for left in reversed(range(1 if connection is not None else _ATTEMPTS)):
         try:
             return await run()
