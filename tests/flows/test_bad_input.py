@@ -27,7 +27,7 @@ def server(served_url: str, log_file: Path) -> Iterator[Server]:
 
 async def told(log_file: Path, *words: str) -> None:
     """Wait until a line of the log has all these words."""
-    for _ in range(200):
+    for _ in range(600):
         if any(all(word in line for word in words) for line in log_file.read_text().splitlines()):
             return
         await asyncio.sleep(0.1)
