@@ -1,6 +1,10 @@
-"""Nothing is lost when broker and publisher are killed again and again under load."""
+"""Nothing is lost when broker and publisher are killed again and again under load.
+
+A small run; a long one: ``ACTA_KAFKA_EVENTS=200000 .ci/test tests/kafka/test_crash.py``.
+"""
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -15,13 +19,17 @@ from tests.kafka.test_publisher import until_published
 from tests.log.support import value, write
 from tests.support.server import environment
 
-EVENTS = 4000
+log = logging.getLogger(__name__)
+EVENTS = int(os.environ.get("ACTA_KAFKA_EVENTS", "4000"))
 PORTION = 50
 ROUNDS = 3
+# Between two kills; they go on while events come.
+PAUSE_SECONDS = max(1.5, EVENTS / 20_000)
+CONSOLE = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(300 + EVENTS // 100),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -43,12 +51,28 @@ async def load(database: Database) -> None:
         await asyncio.sleep(0.05)
 
 
+def console(stream: Stream) -> dict[str, list[int]]:
+    """Positions by key as Java's console tool shows them to somebody who reads what is committed."""
+    arguments = ["--bootstrap-server", stream.broker.address, "--topic", f"{stream.prefix}.things"]
+    arguments += ["--from-beginning", "--max-messages", str(EVENTS), "--timeout-ms", "60000"]
+    arguments += ["--isolation-level", "read_committed"]
+    shown = {"key": "true", "headers": "true", "value": "false"}
+    arguments += [f"--property=print.{name}={wanted}" for name, wanted in shown.items()]
+    found: dict[str, list[int]] = defaultdict(list)
+    for line in stream.broker.tool(CONSOLE, *arguments, seconds=120 + EVENTS / 100).splitlines():
+        headers, key = line.split("\t")
+        found[key].append(int(headers.partition("position:")[2].partition(",")[0]))
+    return found
+
+
 async def test_each_position_once_and_in_order(database: Database, database_url: str, stream: Stream) -> None:
     writing = asyncio.create_task(load(database))
     process = worker(database_url, stream)
     try:
-        for _ in range(ROUNDS):
-            await asyncio.sleep(1.5)
+        rounds = 0
+        while rounds < ROUNDS or not writing.done():
+            rounds += 1
+            await asyncio.sleep(PAUSE_SECONDS)
             await asyncio.to_thread(stream.broker.kill)
             await asyncio.sleep(0.5)
             process.send_signal(signal.SIGKILL)
@@ -56,7 +80,7 @@ async def test_each_position_once_and_in_order(database: Database, database_url:
             process = worker(database_url, stream)
             await asyncio.to_thread(stream.broker.start)
         await writing
-        await until_published(database, EVENTS)
+        await until_published(database, EVENTS, 60 + EVENTS / 1000)
     finally:
         process.terminate()
         process.wait(30)
@@ -67,4 +91,10 @@ async def test_each_position_once_and_in_order(database: Database, database_url:
     for record in records:
         by_key[record.key].append(position(record))
     assert all(found == sorted(found) for found in by_key.values())
+    shown = await asyncio.to_thread(console, stream)
+    assert shown == {key.decode(): found for key, found in by_key.items()}
+    # Whoever reads everything sees positions of transactions that were cut off, and those again, no others.
+    careless = await asyncio.to_thread(stream.records, isolation="read_uncommitted")
+    assert {position(record) for record in careless} == set(range(1, EVENTS + 1))
+    log.info("%s events, %s kills, %s careless duplicates", EVENTS, rounds, len(careless) - len(records))
     assert await value(database, "select count(*) from acta.parked") == 0

@@ -45,12 +45,12 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LAST_RETRY_SECONDS", 0.5)
 
 
-async def until_published(database: Database, target: int) -> None:
+async def until_published(database: Database, target: int, seconds: float = 60) -> None:
     async def done() -> bool:
         found = await value(database, "select max(position) from acta.cursors where name = 'kafka'")
         return found is not None and found >= target
 
-    await until(done, 60)
+    await until(done, seconds)
 
 
 async def assorted(database: Database) -> None:
