@@ -148,6 +148,26 @@ def subscribers(
 
 
 @app.command()
+def streams(
+    events: Annotated[int, typer.Option(help="Events of the backlog.")] = 200_000,
+    seconds: Seconds = 10,
+    rounds: Rounds = 3,
+    work: Annotated[Path, typer.Option(help="Where logs go.")] = _WORK,
+) -> None:
+    """Measure Kafka from a backlog, how late records are, and writes beside Kafka, webhooks and a flow."""
+    from bench.streams import measure
+    from bench.time import own_server
+
+    require("wrk")
+    work.mkdir(parents=True, exist_ok=True)
+    with own_server() as database:
+        found = measure(database, work, events, seconds, rounds, _console.print)
+    late = ", ".join(f"p{100 * part:g} {found.at(part):.0f} ms" for part in (0.5, 0.99, 1))
+    print(f"{found.published:.0f} events a second to Kafka; from commit to record {late}")
+    print(f"writes with Kafka, three webhooks and a flow: {100 * found.ratio:.0f} % of those without")
+
+
+@app.command()
 def postgraphile(
     seconds: Seconds = 5,
     rounds: Rounds = 3,
