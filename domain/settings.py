@@ -53,6 +53,7 @@ class ServerSettings(Group):
     openapi: bool = Field(True, alias="OPENAPI_ENABLED")
     max_payload_size: Size = Field(UNITS["mb"], alias="MAX_PAYLOAD_SIZE")
     shutdown_timeout: int = Field(10_000, alias="SERVER_SHUTDOWN_TIMEOUT", ge=0)
+    follower_niceness: int = Field(10, alias="ACTA_FOLLOWER_NICENESS", ge=0, le=19)
 
 
 class DatabaseSettings(Group):

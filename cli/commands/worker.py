@@ -3,6 +3,8 @@
 
 def worker() -> None:
     """Run the followers of the log: sealer, publishers, jobs."""
+    import os
+
     import uvloop
 
     from cli.console import fail
@@ -12,6 +14,8 @@ def worker() -> None:
     from workers.main import run
 
     with database(with_secret(load_settings())) as (settings, _):
+        # Beside the API on one machine, whoever waits for an answer goes first.
+        os.nice(settings.server.follower_niceness)
         try:
             uvloop.run(run(settings))
         except ExtensionError as error:

@@ -97,6 +97,8 @@ def environment(database_url: str, extra: Mapping[str, str] | None = None) -> di
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
         "ADMIN_TOKEN": ADMIN_TOKEN,
         "LOG_LEVEL": "warn",
+        # Tests wait for what followers do, beside whatever else the machine does.
+        "ACTA_FOLLOWER_NICENESS": "0",
         "STORAGE_LOCAL_ROOT": str(uploads()),
         **(extra or {}),
     }
