@@ -23,6 +23,7 @@ from workers.history import Histories
 from workers.kafka.publisher import Publisher, form_of
 from workers.kafka.registry import Registry
 from workers.leadership import Leadership
+from workers.notices import Notices
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
 from workers.wake import Wake
@@ -46,7 +47,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     url = settings.database.url.get_secret_value()
     beginning, noting, extensions = FlowFollower(), WebhookFollower(), load(settings)
     running = [*followers(settings), beginning, noting]
-    most = len(running) + 1 + executing.AT_ONCE + 12
+    most = len(running) + 2 + executing.AT_ONCE + 12
     async with await Database.open(url, maximum=most, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
@@ -58,6 +59,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 running.append(Publisher(kafka, form_of(settings, models)))
             if kafka.registry_url:
                 group.create_task(Registry(kafka, models).run(stop))
+            running.append(Notices(settings, database))
             if extensions.hooks.acting:
                 running.append(Actions(extensions.hooks, extensions.door, database))
             group.create_task(sealer.run(database, stop))

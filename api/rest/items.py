@@ -5,10 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from api.bodies import read_json
+from api.items import Written
 from api.keys import CONTEXT, ITEMS, Context
 from api.once import expected_versions, once
 from api.responses import item_json, no_content
-from api.rest.content_versions import read_as, wanted_version
+from api.rest.content_versions import Wanted, read_as, wanted_version
 from api.rest.handlers import ItemHandlers
 from domain.errors import Forbidden, InvalidPayload, RouteNotFound
 from domain.model.schema import Collection
@@ -44,7 +45,8 @@ class CollectionHandlers(ItemHandlers):
 
     @once
     async def _patch_singleton(self, request: web.Request) -> web.StreamResponse:
-        return await patch_singleton(request, request[CONTEXT], request.match_info["collection"])
+        wanted = wanted_version(request)
+        return await patch_singleton(request, request[CONTEXT], request.match_info["collection"], wanted)
 
     async def read_list(self, request: web.Request) -> web.StreamResponse:
         """GET; of a singleton perhaps as one of its content versions has it."""
@@ -61,6 +63,14 @@ class CollectionHandlers(ItemHandlers):
         collection = self.collection(request, request[CONTEXT])
         return await read_as(request, wanted, collection, self.key(request))
 
+    async def _echo_one(
+        self, request: web.Request, context: Context, collection: str, written: Written
+    ) -> web.Response:
+        wanted = wanted_version(request) if request.method == "PATCH" else None
+        if wanted is None or written.key is None:
+            return await super()._echo_one(request, context, collection, written)
+        return await _version_read(request, wanted, collection, written.key)
+
     def _found(self, request: web.Request, context: Context) -> Collection:
         name = request.match_info["collection"]
         if name.startswith(SYSTEM_PREFIX):
@@ -75,13 +85,27 @@ class CollectionHandlers(ItemHandlers):
             raise RouteNotFound(request.path.removeprefix("/items"))
 
 
-async def patch_singleton(request: web.Request, context: Context, collection: str) -> web.Response:
+async def _version_read(
+    request: web.Request, wanted: Wanted, collection: str, key: str | None
+) -> web.Response:
+    """The item that was written, as one of its content versions has it; nothing where that can't be read."""
+    try:
+        return await read_as(request, wanted, collection, key)
+    except Forbidden:
+        return no_content()
+
+
+async def patch_singleton(
+    request: web.Request, context: Context, collection: str, wanted: Wanted | None = None
+) -> web.Response:
     """Upsert the one row and answer it, or nothing when the caller can't read it."""
     body = await read_json(request)
     if not isinstance(body, dict):
         raise InvalidPayload('"value" must be of type object')
     items = request.app[ITEMS]
     await items.upsert_singleton(context, collection, body, expected_versions(request))
+    if wanted is not None:
+        return await _version_read(request, wanted, collection, None)
     try:
         answer, version = await items.read_singleton_version(
             context, collection, request.rel_url.raw_query_string

@@ -48,6 +48,7 @@ SYSTEM: tuple[Resource, ...] = (
     Resource("/operations", "directus_operations", search_keys=False),
     Resource("/shares", "directus_shares", search_keys=False, uuid_keys=True, meta=False),
     Resource("/webhooks", "directus_webhooks"),
+    Resource("/deployments", "directus_deployments"),
     Resource("/activity", "directus_activity", verbs=READ_ONLY),
     Resource("/revisions", "directus_revisions", verbs=READ_ONLY, search_keys=False),
 )

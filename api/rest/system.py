@@ -14,7 +14,7 @@ from api.rest.content_versions import VersionHandlers
 from api.rest.handlers import ItemHandlers
 from api.rest.items import patch_singleton
 from api.rest.resources import SYSTEM, Resource, Verb
-from domain.errors import RouteNotFound
+from domain.errors import Forbidden, RouteNotFound
 
 SETTINGS_COLLECTION = "directus_settings"
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -53,6 +53,43 @@ class SystemHandlers(ItemHandlers):
         return key
 
 
+class DeploymentHandlers(SystemHandlers):
+    """The handlers of deployments, which go by the name of their provider."""
+
+    async def read_item(self, request: web.Request) -> web.StreamResponse:
+        """GET of one."""
+        await self._find(request)
+        return await super().read_item(request)
+
+    async def update(self, request: web.Request) -> web.StreamResponse:
+        """PATCH of one."""
+        await self._find(request)
+        return await super().update(request)
+
+    async def delete(self, request: web.Request) -> web.StreamResponse:
+        """DELETE of one."""
+        await self._find(request)
+        return await super().delete(request)
+
+    async def _find(self, request: web.Request) -> None:
+        """Put the key in the place of the provider.
+
+        Raises:
+            Forbidden: when there is no such deployment.
+        """
+        query = {"filter": {"provider": {"_eq": request.match_info["key"]}}, "limit": 1}
+        found = await request.app[ITEMS].matching(request[CONTEXT], self._resource.collection, query)
+        if not found:
+            raise Forbidden()
+        request.match_info["key"] = found[0]
+
+
+def _handlers(resource: Resource) -> ItemHandlers:
+    if resource.path == "/versions":
+        return VersionHandlers()
+    return DeploymentHandlers(resource) if resource.path == "/deployments" else SystemHandlers(resource)
+
+
 def _without_meta(raw: Raw) -> Raw:
     if isinstance(raw, str):
         return "&".join(part for part in raw.split("&") if not _META.match(part))
@@ -62,7 +99,7 @@ def _without_meta(raw: Raw) -> Raw:
 async def read_settings(request: web.Request) -> web.Response:
     """GET /settings."""
     context = request[CONTEXT]
-    raw = request.rel_url.raw_query_string
+    raw = _without_meta(request.rel_url.raw_query_string)
     return raw_json(await request.app[ITEMS].read_singleton(context, SETTINGS_COLLECTION, raw))
 
 
@@ -92,8 +129,7 @@ def routes() -> list[web.RouteDef]:
     ]
     for resource in SYSTEM:
         if resource.path not in OWN_MODULES:
-            handlers = VersionHandlers() if resource.path == "/versions" else SystemHandlers(resource)
-            found.extend(resource_routes(resource, handlers))
+            found.extend(resource_routes(resource, _handlers(resource)))
     return found
 
 

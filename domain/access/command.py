@@ -22,7 +22,8 @@ class Command:
     ``notes`` are members added to the ``meta`` of every event: ``{"silent": True}`` for writes that show up
     in no activity, ``{"revert": seq}``, ``{"version": id}``. ``session`` is the caller's own, which changes
     of his password leave alone; it gets into no event. ``trusted`` marks what a route of Acta made of a
-    request: such a payload may hold what a client's may not.
+    request: such a payload may hold what a client's may not. Without ``stamps`` fields that keep who changed
+    an item, and when, stay as they are or as the payload says.
     """
 
     caller: Caller
@@ -32,6 +33,7 @@ class Command:
     notes: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     session: str | None = None
     trusted: bool = False
+    stamps: bool = True
 
     @classmethod
     def internal(cls, *, silent: bool = False) -> Command:
@@ -50,3 +52,7 @@ class Command:
     def unlimited(self) -> Command:
         """The same command with every right: for writes that Acta makes on behalf of the caller."""
         return replace(self, rights=ADMINISTRATOR)
+
+    def tidying(self) -> Command:
+        """As `unlimited`, for what is no change by anybody: nobody is put down as its author."""
+        return replace(self, rights=ADMINISTRATOR, stamps=False)

@@ -54,8 +54,8 @@ def row_of(
     """The row of a payload.
 
     ``filled`` are values of specials, which win over the payload's; with ``tell_filled`` they count as
-    submitted. ``hashes`` replace the values of hashed fields. ``skip`` names members to leave out (the key
-    on update).
+    submitted. ``hashes`` replace the values of hashed and encrypted fields. ``skip`` names members to leave
+    out (the key on update).
 
     Raises:
         ActaError: for a value its column can't hold.

@@ -56,7 +56,9 @@ def check_snapshot(document: Any, *, force: bool) -> Object:
         _check_origin(document)
     found: Object = dict(document)
     for part in PARTS:
-        entries = found.setdefault(part, [] if part == "systemFields" else None)
+        if part == "systemFields" and part not in found:
+            continue
+        entries = found.get(part)
         if not isinstance(entries, list):
             raise InvalidPayload(f'"{part}" must be an array')
         for entry in entries:
@@ -86,7 +88,13 @@ def diff_snapshots(current: Mapping[str, Any], target: Mapping[str, Any]) -> Obj
     found = {
         "collections": _collections(current["collections"], target["collections"]),
         "fields": _fields(current, target),
-        "systemFields": _part("systemFields", current["systemFields"], target["systemFields"], _system_field),
+        # A snapshot without this part says nothing of system fields.
+        "systemFields": _part(
+            "systemFields",
+            current["systemFields"],
+            target.get("systemFields", current["systemFields"]),
+            _system_field,
+        ),
         "relations": _relations(current, target),
     }
     types = _types(current.get(TYPES, []), target.get(TYPES, []))

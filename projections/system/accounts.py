@@ -28,6 +28,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Of letters: the address, and whether the user interface is open to its owner."""
+
+    email: str
+    app: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """The settings that concern mail, logins and registration; ``attempts`` is None for any number."""
 
@@ -80,6 +88,11 @@ class Accounts:
         """The user with a key."""
         row = await self._row("by_id", user=user)
         return Account(*row) if row else None
+
+    async def reader(self, user: UUID) -> Reader | None:
+        """To whom letters about a user's notifications go; None for who wants none, or has no address."""
+        row = await self._row("reader", user=user)
+        return Reader(*row) if row else None
 
     async def by_identifier(self, identifier: str) -> Account | None:
         """The user whom a provider knows by this name."""

@@ -7,15 +7,14 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-import nh3
 import orjson
 from aiohttp import ClientResponse
-from markdown_it import MarkdownIt
 from multidict import CIMultiDict
 
 from domain.errors import InvalidPayload
 from domain.flows.outside import Answer
 from domain.flows.outside import Unreachable as NoAnswer
+from services.mail.markdown import rendered
 from services.mail.templates import as_html
 from services.web.guarded import GuardedClient, Unreachable
 
@@ -92,5 +91,4 @@ def _text(message: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
         data = message.get("data")
         return str(message.get("template") or "base"), dict(data) if isinstance(data, Mapping) else {}
     text = body if isinstance(body, str) else ""
-    html = text if message.get("type") == "wysiwyg" else nh3.clean(MarkdownIt().render(text))
-    return "base", {"html": as_html(html)}
+    return "base", {"html": as_html(text) if message.get("type") == "wysiwyg" else rendered(text)}

@@ -15,6 +15,19 @@ from acta.directus_users u where u.id = %(user)s;
 select u.id, u.role, u.status, u.provider, u.password, u.tfa_secret, u.email
 from acta.directus_users u where lower(u.external_identifier) = lower(%(identifier)s);
 
+-- name: reader
+-- The address to which a user wants letters about notifications, if he does, and whether he may use the app.
+with recursive roles (id) as (
+    select u.role from acta.directus_users u where u.id = %(user)s
+    union
+    select r.parent from acta.directus_roles r join roles on roles.id = r.id
+)
+select u.email, exists(
+    select from acta.directus_access a join acta.directus_policies p on p.id = a.policy
+    where (p.app_access or p.admin_access) and (a."user" = u.id or a.role in (select id from roles))
+)
+from acta.directus_users u where u.id = %(user)s and u.email_notifications and u.email is not null;
+
 -- name: enforces_tfa
 -- Whether a policy of the role itself demands a second factor.
 select exists(

@@ -55,7 +55,7 @@ class UserGuard(Guard):
         cursor = await occasion.connection.execute(SQL["traces_of_users"], {"keys": list(keys)})
         for collection, key, field in await cursor.fetchall():
             await occasion.writer.update(
-                occasion.command.unlimited(),
+                occasion.command.tidying(),
                 occasion.model,
                 collection,
                 [key],

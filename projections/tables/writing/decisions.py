@@ -40,7 +40,7 @@ def changed_row(shape: Shape, command: Command, given: Mapping[str, Any], hashes
     return row_of(
         shape,
         given,
-        filled=filled_on_update(shape, command.caller),
+        filled=filled_on_update(shape, command.caller) if command.stamps else {},
         hashes=hashes,
         skip=shape.collection.primary_key,
         tell_filled=True,
