@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -62,7 +63,8 @@ async def _export(
             key = await _stored(app, context, command, collection, body)
     except (ActaError, ErrorGroup) as error:
         await tell(app, command, _FAILED.format(collection), str(error))
-    except Exception:
+    except (Exception, asyncio.CancelledError):
+        # Also when the server stops.
         await tell(app, command, _FAILED.format(collection), "")
         raise
     else:

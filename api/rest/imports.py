@@ -99,7 +99,8 @@ async def _carry_out_and_tell(request: web.Request, command: Command, rows: Rows
             await _carry_out(request, command, rows)
         except (ActaError, ErrorGroup) as error:
             await tell(request.app, command, "Your import has failed", str(error))
-        except Exception:
+        except (Exception, asyncio.CancelledError):
+            # Also when the server stops.
             await tell(request.app, command, "Your import has failed", "")
             raise
         else:

@@ -14,7 +14,7 @@ from projections.database import Database
 from projections.log.seal import Sealer
 from tests.api.conftest import raw
 from tests.support.http import Client, client
-from tests.support.server import Server
+from tests.support.server import Server, running_server
 
 SCHEMA = """
 CREATE TABLE goods (id serial PRIMARY KEY, code text NOT NULL, kind text, options jsonb);
@@ -199,3 +199,17 @@ async def test_exports_wait_for_each_other(api: Client, served_url: str) -> None
     assert statuses[-1] == 403
     subjects = {(await told(api))["subject"] for _ in range(statuses.count(204))}
     assert subjects == {"Your export of goods is ready"}
+
+
+async def test_a_server_that_stops_tells_of_what_it_did_not_finish(served_url: str) -> None:
+    with running_server(served_url, "--no-followers") as stopped:
+        async with client(stopped) as api:
+            before = (await api.get("/notifications", **{"aggregate[count]": "*"})).data
+            with psycopg.connect(served_url) as connection:
+                connection.execute("LOCK TABLE goods")
+                await begin(api, query={}, format="csv")
+                await asyncio.to_thread(stopped.stop)
+    with running_server(served_url, "--no-followers") as again:
+        async with client(again) as api:
+            assert before == [{"count": "0"}]
+            assert (await told(api))["subject"] == "Your export of goods failed"
