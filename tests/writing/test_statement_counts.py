@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from domain.access.rights import Rights, Rule
+from domain.errors import InvalidPayload, RecordNotUnique
 from projections.reading import channel
 from tests.support.writing import NESTED, Bench
 
@@ -229,12 +230,44 @@ async def test_writes_take_as_many_statements_for_many_rows_as_for_few(
     assert await nested.differences(*NESTED) == []
 
 
-async def test_rights_are_told_of_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def policies(run: str, width: int) -> list[Payload]:
+    return [
+        {"name": "p", "permissions": [{"collection": "posts", "action": "read", "fields": ["*"]}] * width}
+    ] * 2
+
+
+def users(run: str, width: int) -> list[Payload]:
+    return [
+        {"email": f"{run}-{n}@example.com", "token": f"{run}-{n}", "status": "active", "title": "x"}
+        for n in range(width)
+    ]
+
+
+def translations(run: str, width: int) -> list[Payload]:
+    return [{"key": f"{run}-{n}", "language": "en", "value": "x"} for n in range(width)]
+
+
+@pytest.mark.parametrize(
+    ("collection", "payloads"),
+    [
+        ("directus_policies", policies),
+        ("directus_users", users),
+        ("directus_translations", translations),
+    ],
+)
+async def test_what_the_system_asks_of_its_collections_is_asked_once(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    collection: str,
+    payloads: Callable[[str, int], list[Payload]],
+) -> None:
     counts = []
     for width in (FEW, MANY):
-        rights = [{"collection": "posts", "action": "read", "fields": ["*"]}] * width
-        policy = {"name": "p", "permissions": rights}
         with counted(monkeypatch) as seen:
-            await bench.create("directus_policies", policy)
+            await bench.create(collection, *payloads(f"{width}", width))
         counts.append(len(seen))
     assert counts[0] == counts[1]
+    # What was asked for all of them was asked for each of them, too.
+    if collection != "directus_policies":
+        with pytest.raises((InvalidPayload, RecordNotUnique)):
+            await bench.create(collection, *payloads("new", 2), payloads(f"{MANY}", MANY)[-1])

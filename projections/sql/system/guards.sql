@@ -18,18 +18,17 @@ where u.status = 'active'
 limit 1;
 
 -- name: same_email
--- Another user with this address.
-select u.id from acta.directus_users u
-where lower(u.email) = lower(%(email)s) and not u.id::text = any(%(keys)s) limit 1;
+-- The users with these addresses.
+select v.email, u.id::text
+from unnest(%(values)s::text[]) v (email) join acta.directus_users u on lower(u.email) = lower(v.email);
 
 -- name: same_token
--- Another user with this static token.
-select u.id from acta.directus_users u
-where u.token = %(digest)s and not u.id::text = any(%(keys)s) limit 1;
+-- The users with these static tokens.
+select u.token, u.id::text from acta.directus_users u where u.token = any(%(values)s);
 
 -- name: password_policy
--- The pattern that new passwords have to match, if any.
-select s.auth_password_policy from acta.directus_settings s where s.auth_password_policy is not null limit 1;
+-- The pattern that new passwords have to match, if any; it is one for all.
+select '', s.auth_password_policy from acta.directus_settings s where s.auth_password_policy is not null limit 1;
 
 -- name: end_sessions
 -- End all sessions of users, except one.
@@ -73,9 +72,8 @@ select 'directus_notifications', n.id::text, 'sender'
 from acta.directus_notifications n where n.sender::text = any(%(keys)s);
 
 -- name: same_translation
--- A translation of this key into this language.
-select t.id::text from acta.directus_translations t
-where t.key = %(key)s and t.language = %(language)s limit 1;
+-- The languages that these keys are translated into.
+select t.key, t.language from acta.directus_translations t where t.key = any(%(values)s);
 
 -- name: translation
 -- Key and language of a translation.

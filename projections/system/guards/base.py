@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
@@ -98,6 +98,15 @@ class Seats(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """The items of one collection that are decided together: what they are sent, and what was looked up for
+    all of them at once."""
+
+    payloads: Sequence[Payload] = ()
+    known: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Occasion:
     """One write inside its open transaction. ``path`` leads from the request's item to a nested one.
 
@@ -110,6 +119,24 @@ class Occasion:
     writer: Writer
     path: Sequence[str] = ()
     done: set[str] = field(default_factory=set)
+    company: Company = field(default_factory=Company)
+
+    async def holders(self, statement: str, value: str, of: Callable[[Payload], str | None]) -> set[str]:
+        """Who or what has a value: the second column of a statement's rows with the value in the first.
+
+        One statement looks for the values that ``of`` finds in all payloads of the company.
+        """
+        known = self.company.known.setdefault(statement, {})
+        if value not in known:
+            values = {
+                value,
+                *(each for payload in self.company.payloads if (each := of(payload)) is not None),
+            }
+            known.update({each: set() for each in values})
+            cursor = await self.connection.execute(SQL[statement], {"values": list(values)})
+            for found, holder in await cursor.fetchall():
+                known[found].add(holder)
+        return known[value]
 
     def first(self, what: str) -> bool:
         """Whether this is yet to be done for the command; it counts as done from now on."""

@@ -34,7 +34,10 @@ class TranslationGuard(Guard):
         return payload
 
     async def _refuse_taken(self, occasion: Occasion, key: object, language: object) -> None:
-        values = {"key": str(key), "language": str(language)}
-        cursor = await occasion.connection.execute(SQL["same_translation"], values)
-        if await cursor.fetchone() is not None:
+        if str(language) in await occasion.holders("same_translation", str(key), _key):
             raise InvalidPayload(DUPLICATE)
+
+
+def _key(payload: Payload) -> str | None:
+    key = payload.get("key")
+    return key if isinstance(key, str) and "\0" not in key else None

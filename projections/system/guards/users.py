@@ -104,19 +104,25 @@ async def _check_email(occasion: Occasion, action: Action, keys: Sequence[str], 
         return
     if not isinstance(email, str) or not is_email(email):
         raise FailedValidation("email", "email", occasion.path)
-    taken = len(keys) > 1
-    if not taken:
-        cursor = await occasion.connection.execute(SQL["same_email"], {"email": email, "keys": list(keys)})
-        taken = await cursor.fetchone() is not None
-    if taken:
+    if len(keys) > 1 or await occasion.holders("same_email", email, _email) - set(keys):
         # The brackets are the reference's, and clients look for them.
         raise RecordNotUnique(COLLECTION, "email", value=f"[{email.lower()}]")
 
 
+def _email(payload: Payload) -> str | None:
+    email = payload.get("email")
+    return email if isinstance(email, str) and is_email(email) else None
+
+
+def _token(payload: Payload) -> str | None:
+    token = payload.get("token")
+    return None if token in (None, "", MASK) else digest(str(token))
+
+
 async def _check_password(occasion: Occasion, password: Any) -> None:
-    row = await (await occasion.connection.execute(SQL["password_policy"])).fetchone()
-    if row is not None and password is not None:
-        require_fitting(row[0], str(password), occasion.path)
+    for policy in await occasion.holders("password_policy", "", lambda _: None):
+        if password is not None:
+            require_fitting(policy, str(password), occasion.path)
 
 
 def require_fitting(policy: str | None, password: str, path: Sequence[str] = ()) -> None:
@@ -142,8 +148,7 @@ async def _checked_token(occasion: Occasion, action: Action, keys: Sequence[str]
         return None
     text = str(token)
     stored = digest(text)
-    cursor = await occasion.connection.execute(SQL["same_token"], {"digest": stored, "keys": list(keys)})
-    if len(keys) > 1 or await cursor.fetchone() is not None:
+    if len(keys) > 1 or await occasion.holders("same_token", stored, _token) - set(keys):
         raise RecordNotUnique(COLLECTION, "token", value=text)
     return stored
 

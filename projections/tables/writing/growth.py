@@ -22,7 +22,7 @@ from domain.model import Model, Relation
 from projections.database import Connection
 from projections.errors import Attempt
 from projections.system.guards import Occasion
-from projections.system.guards.base import Writer
+from projections.system.guards.base import Company, Writer
 from projections.tables.writing.batches import keyed_rows
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import changed_row, new_row, update_condition
@@ -48,6 +48,8 @@ class Growth:
     writer: Writer
     limit: int | None
     size: int = 0
+    _done: set[str] = field(default_factory=set)
+    _companies: dict[str, Company] = field(default_factory=dict)
     _promised: set[tuple[str, str]] = field(default_factory=set)
     _detachments: list[Detachment] = field(default_factory=list)
     _sorted: list[tuple[Node, ToMany, list[Node]]] = field(default_factory=list)
@@ -193,6 +195,9 @@ class Growth:
 
     async def _decide(self, level: Sequence[Node]) -> list[Node]:
         following: list[Node] = []
+        self._companies = {
+            shape.name: Company([node.payload for node in nodes]) for shape, nodes in _by_shape(level)
+        }
         nested = [await self._accept(node) for node in level]
         for shape, nodes in _by_shape(level):
             hashes = await stored_secrets(shape, [node.given for node in nodes], self.writer.seal)
@@ -267,7 +272,10 @@ class Growth:
         return node.intent == "delete"
 
     def _occasion(self, node: Node) -> Occasion:
-        return Occasion(self.connection, self.model, self.command, self.writer, node.path)
+        company = self._companies[node.name]
+        return Occasion(
+            self.connection, self.model, self.command, self.writer, node.path, self._done, company
+        )
 
     def _one(self, node: Node, entry: ToOne) -> list[Node]:
         table = self.tables.of(self.model, entry.collection)
