@@ -196,9 +196,12 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
             Sweeper(app[keys.RESUMABLE], lambda: models.current).run,
         )
         watches = [asyncio.create_task(watch()) for watch in watched]
+        app[keys.EMITTER].act(("server.start",), {}, None)
         try:
             yield
         finally:
+            await app[keys.EXTENSIONS].hooks.tell(("server.stop",), {"event": "server.stop"})
+            await app[keys.EMITTER].close()
             await images.close()
             ending = [*watches, *app[keys.BACKGROUND]]
             for task in ending:

@@ -7,6 +7,8 @@ sees, and what they write stands or falls with it.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -20,6 +22,7 @@ from projections.bound import binding
 from projections.database import Connection
 from projections.flows.runner import Flows
 
+log = logging.getLogger("acta.flows")
 DEEPEST: Final = 20
 # What ties the record of a file to its bytes.
 _FIXED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -34,6 +37,7 @@ class Emitter:
     def __init__(self, hooks: Hooks, flows: Flows) -> None:
         self._hooks = hooks
         self._flows = flows
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def listens(self, collection: str, action: Action) -> bool:
         """Whether anybody wants to be asked about such a write."""
@@ -72,6 +76,44 @@ class Emitter:
         with binding(connection):
             found = await self.filter(event, names, list(keys), {"collection": collection}, caller)
         return found if isinstance(found, list) else []
+
+    async def promoted(
+        self,
+        connection: Connection,
+        caller: Caller | None,
+        collection: str,
+        item: str,
+        version: str,
+        payload: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """What of a content version goes into its item. Raises as :meth:`payload`."""
+        names = ("items.promote", f"{collection}.items.promote")
+        members = {"collection": collection, "item": item, "version": version}
+        with binding(connection):
+            found = await self.filter(names[-1], names, dict(payload), members, caller)
+        return dict(found) if isinstance(found, Mapping) else {}
+
+    def act(self, names: Sequence[str], meta: Mapping[str, Any], caller: Caller | None) -> None:
+        """Tell, in the background, of what the log does not hold; the last of the names is the event's."""
+        task = asyncio.create_task(self._act(names, {"event": names[-1], **meta}, caller))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _act(self, names: Sequence[str], meta: dict[str, Any], caller: Caller | None) -> None:
+        caller = None if caller == SYSTEM else caller
+        await self._hooks.tell(names, meta, caller)
+        try:
+            flows = await self._flows.store.actions()
+            for flow in (flow for name in names for flow in flows.get(name, ())):
+                await self._flows.run(flow, meta, await self._flows.known(caller))
+        except Exception:
+            log.exception("flows could not be told of %s", names[-1])
+
+    async def close(self) -> None:
+        """End what is still being told."""
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def filter(
         self,

@@ -10,13 +10,12 @@ import logging
 from collections.abc import Sequence
 from typing import ClassVar
 
-from domain.flows.subscriptions import event_name, names_of_event
 from domain.hooks.registry import ACTIONS, Hooks
 from domain.log import Record
 from domain.log.changes import Change, changes
 from projections.database import Database
 from projections.flows.chain import LONGEST, after, chain
-from projections.flows.runs import caller_of, told, who
+from projections.flows.runs import caller_of, named, told, who
 from services.extensions.context import Door
 from workers.follower import Batch, OutwardFollower
 
@@ -42,7 +41,8 @@ class Actions(OutwardFollower):
             await self._tell(change)
 
     async def _tell(self, change: Change) -> None:
-        hooks = self._hooks.actions(names_of_event(change.collection, change.action))
+        event, names = named(change)
+        hooks = self._hooks.actions(names)
         if not hooks:
             return
         if (length := after(change.records[-1])) > LONGEST:
@@ -50,7 +50,7 @@ class Actions(OutwardFollower):
             return
         async with self._database.connection() as connection:
             accountability = await who(connection, change.records[-1])
-        meta = told(change, event_name(change.collection, change.action))
+        meta = told(change, event)
         token = chain.set(length)
         try:
             for hook in hooks:

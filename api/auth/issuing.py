@@ -11,13 +11,17 @@ from api.auth.sessions import Session, Sessions
 from api.auth.tokens import Signer
 from domain.access.caller import Caller
 from domain.access.secrets import digest
+from domain.errors import ActaError
 from domain.settings import AuthSettings
+from projections.emitter import Emitter
 from projections.system.accounts import Account, Accounts
 from projections.system.rights import RightsStore
 from projections.system.users import UserLog
 from projections.tables.store import ModelStore
 
 Mode = Literal["json", "cookie", "session"]
+Kind = Literal["login", "refresh"]
+LOGIN_EVENT = "auth.login"
 MODES: tuple[Mode, ...] = ("cookie", "json", "session")
 
 
@@ -45,9 +49,40 @@ class Issuer:
     settings: AuthSettings
     users: UserLog
     accounts: Accounts
+    emitter: Emitter
 
-    async def begin(self, account: Account, mode: Mode, origin: Origin, request: UUID) -> Signed:
-        """A new session of a user, its event, its tokens."""
+    async def asked(self, payload: dict[str, Any], user: UUID | None, provider: str) -> dict[str, Any]:
+        """What filters make of a login before it is looked at; they may refuse it."""
+        members = {"status": "pending", "user": _text(user), "provider": provider}
+        found = await self.emitter.filter(LOGIN_EVENT, (LOGIN_EVENT,), payload, members, None)
+        return dict(found) if isinstance(found, dict) else {}
+
+    def told(
+        self, payload: dict[str, Any], user: UUID | None, provider: str, error: ActaError | None = None
+    ) -> None:
+        """Tell what became of a login."""
+        meta = {
+            "payload": payload,
+            "status": "success" if error is None else "fail",
+            "user": _text(user),
+            "provider": provider,
+            "error": None if error is None else error.entry(),
+        }
+        self.emitter.act((LOGIN_EVENT,), meta, None)
+
+    async def begin(
+        self,
+        account: Account,
+        mode: Mode,
+        origin: Origin,
+        request: UUID,
+        payload: dict[str, Any] | None = None,
+    ) -> Signed:
+        """A new session of a user, its event, its tokens. ``payload`` is what filters made of the login;
+        they are asked here when nobody did."""
+        if payload is None:
+            payload = await self.asked({}, account.id, account.provider)
+        self.told(payload, account.id, account.provider)
         token = await self.sessions.begin(account.id, origin)
         await self.users.logged_in(caller_of(account.id, account.role, origin), request)
         enforced = account.tfa_secret is None and await self.accounts.enforces_tfa(account.role)
@@ -55,14 +90,15 @@ class Issuer:
 
     async def begin_share(self, share: UUID, mode: Mode, origin: Origin) -> Signed:
         """A new session of a share and its tokens."""
-        return self._sign(_share_claims(share), await self.sessions.begin(None, origin, share), mode)
+        token = await self.sessions.begin(None, origin, share)
+        return await self._sign(_share_claims(share), token, mode, "login")
 
     async def carry_on(self, session: Session, token: str, mode: Mode, origin: Origin) -> Signed:
         """The tokens of a session whose refresh token is now ``token``."""
         if session.user is None:
             assert session.share is not None
-            return self._sign(_share_claims(session.share), token, mode)
-        return await self.issue(session.user, session.role, token, mode, origin)
+            return await self._sign(_share_claims(session.share), token, mode, "refresh")
+        return await self.issue(session.user, session.role, token, mode, origin, kind="refresh")
 
     async def issue(
         self,
@@ -73,6 +109,7 @@ class Issuer:
         origin: Origin,
         *,
         enforce_tfa: bool = False,
+        kind: Kind = "login",
     ) -> Signed:
         """The tokens of a session of a user."""
         standing = await self.rights.standing(self.models.current, caller_of(user, role, origin))
@@ -84,9 +121,12 @@ class Issuer:
         }
         if enforce_tfa:
             claims["enforce_tfa"] = True
-        return self._sign(claims, token, mode)
+        return await self._sign(claims, token, mode, kind)
 
-    def _sign(self, claims: dict[str, Any], token: str, mode: Mode) -> Signed:
+    async def _sign(self, claims: dict[str, Any], token: str, mode: Mode, kind: Kind) -> Signed:
+        members = {"status": "pending", "user": claims.get("id"), "provider": None, "type": kind}
+        found = await self.emitter.filter("auth.jwt", ("auth.jwt",), claims, members, None)
+        claims = dict(found) if isinstance(found, dict) else claims
         seconds = self.settings.access_token_ttl
         if mode == "session":
             seconds = self.settings.session_cookie_ttl
@@ -105,3 +145,7 @@ def caller_of(user: UUID | None, role: UUID | None, origin: Origin) -> Caller:
 
 def _share_claims(share: UUID) -> dict[str, Any]:
     return {"app_access": False, "admin_access": False, "role": None, "share": str(share)}
+
+
+def _text(user: UUID | None) -> str | None:
+    return None if user is None else str(user)

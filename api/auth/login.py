@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pyotp
@@ -16,7 +16,7 @@ from api.auth.issuing import MODES, Issuer, Mode, Signed, caller_of
 from api.auth.passwords import verify
 from api.auth.sessions import Sessions
 from domain.access.sealed import Seal
-from domain.errors import InvalidCredentials, InvalidOtp, UserSuspended
+from domain.errors import ActaError, InvalidCredentials, InvalidOtp, UserSuspended
 from projections.system.accounts import Account, Accounts
 from projections.system.users import UserLog
 
@@ -65,15 +65,35 @@ class Login:
             InvalidOtp: when the password was right and the second factor was not.
         """
         account = await self._accounts.by_email(email)
+        user = None if account is None else account.id
+        given = {"email": email, "password": password, **({} if otp is None else {"otp": otp})}
+        payload = await self._issuer.asked(given, user, provider)
+        try:
+            await self._prove(account, payload, origin, request, provider)
+        except ActaError as error:
+            self._issuer.told(payload, user, provider, error)
+            raise
+        assert account is not None
+        return await self._issuer.begin(account, mode, origin, request, payload)
+
+    async def _prove(
+        self,
+        account: Account | None,
+        payload: Mapping[str, Any],
+        origin: Origin,
+        request: UUID,
+        provider: str,
+    ) -> None:
+        """Check password and second factor. Raises as :meth:`login`."""
+        password, otp = str(payload.get("password") or ""), payload.get("otp")
         usable = account is not None and account.status == "active" and account.provider == provider
         if account is not None and usable:
             await self._attempts.on_user(account, origin, request)
         right = await verify(account.password if account is not None and usable else None, password)
         if account is None or not usable or not right:
             raise InvalidCredentials()
-        self.require_otp(account, otp)
+        self.require_otp(account, None if otp is None else str(otp))
         await self._attempts.forgive(account)
-        return await self._issuer.begin(account, mode, origin, request)
 
     def require_otp(self, account: Account, otp: str | None) -> None:
         """Demand the second factor of a user who has one.

@@ -34,7 +34,7 @@ def wire(app: web.Application, rights: RightsStore) -> None:
     sessions = Sessions(database, settings.auth, secret)
     users = UserLog(database, models, app[keys.WRITER], app[keys.CONTEXTS])
     attempts = Attempts(counters, accounts, users, rights)
-    issuer = Issuer(models, rights, sessions, signer, settings.auth, users, accounts)
+    issuer = Issuer(models, rights, sessions, signer, settings.auth, users, accounts, app[keys.EMITTER])
     post = Post(settings.mail, lambda: mail_defaults(accounts, settings))
     app[keys.LIMITER] = Limiter(settings.limiter, counters)
     app[keys.SIGNER] = signer

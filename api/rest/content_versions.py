@@ -9,7 +9,7 @@ from aiohttp import web
 
 from api.bodies import read_json, read_object
 from api.commands import command_of
-from api.keys import CONTENT_VERSIONS, CONTEXT, ITEMS, READER
+from api.keys import CONTENT_VERSIONS, CONTEXT, EMITTER, ITEMS, READER
 from api.responses import data, raw_json
 from api.rest.handlers import ItemHandlers
 from domain.errors import Forbidden
@@ -92,8 +92,12 @@ async def compare(request: web.Request) -> web.Response:
 async def promote(request: web.Request) -> web.Response:
     """POST /versions/:id/promote: write the changes into the item."""
     body = await read_object(request)
-    versions, model = request.app[CONTENT_VERSIONS], request[CONTEXT].model
-    return data(await versions.promote(await command_of(request), model, request.match_info["key"], body))
+    versions, context = request.app[CONTENT_VERSIONS], request[CONTEXT]
+    key = request.match_info["key"]
+    done = await versions.promote(await command_of(request), context.model, key, body)
+    names = ("items.promote", f"{done.collection}.items.promote")
+    request.app[EMITTER].act(names, done._asdict(), context.caller)
+    return data(done.item)
 
 
 def routes() -> list[web.RouteDef]:

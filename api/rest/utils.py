@@ -12,7 +12,7 @@ from aiohttp import web
 from api.auth.passwords import hash_text, verify_strict
 from api.bodies import read_object
 from api.commands import command_of
-from api.keys import AUTHENTICATOR, CONTEXT, ITEMS, MODELS, SCHEMA, SORTER
+from api.keys import AUTHENTICATOR, CONTEXT, EMITTER, ITEMS, MODELS, SCHEMA, SORTER
 from api.responses import data, empty, no_content
 from domain.errors import Forbidden, InvalidPayload, InvalidQuery
 from domain.model.keys import key_text
@@ -67,7 +67,10 @@ async def sort(request: web.Request) -> web.Response:
     command = await command_of(request)
     model = request[CONTEXT].model
     item, to = key_text(body["item"]), key_text(body["to"])
-    await request.app[SORTER].move(command, model, request.match_info["collection"], item, to)
+    collection = request.match_info["collection"]
+    await request.app[SORTER].move(command, model, collection, item, to)
+    told = {"collection": collection, "item": item, "to": to}
+    request.app[EMITTER].act(("items.sort", f"{collection}.items.sort"), told, command.caller)
     return empty()
 
 

@@ -77,6 +77,11 @@ class Hooks:
             return ()
         return tuple(hook for name in names for hook in self._acting(name))
 
+    async def tell(self, names: Iterable[str], meta: Mapping[str, Any], caller: Caller | None = None) -> None:
+        """Tell all hooks of an event, one after the other."""
+        for hook in self.actions(names):
+            await hook(meta, caller)
+
     def _acting(self, name: str) -> tuple[Action, ...]:
         found = self._known_actions.get(name)
         if found is None:

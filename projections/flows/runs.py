@@ -18,6 +18,7 @@ from domain.flows.subscriptions import event_name, listening, names_of_event
 from domain.log.changes import Change, changes, submitted
 from domain.log.record import Record
 from projections.database import Connection
+from projections.files.versions import STORED
 from projections.flows.chain import LONGEST, after
 from projections.flows.store import load_flows
 from projections.sql import load
@@ -54,8 +55,7 @@ async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
         return 0
     begun = 0
     for change in changes(record for record in records if not (record.meta or {}).get("cause")):
-        concrete = event_name(change.collection, change.action)
-        names = names_of_event(change.collection, change.action)
+        concrete, names = named(change)
         first = min(record.seq for record in change.records)
         for flow in (flow for name in names for flow in flows.get(name, ()) if flow.since < first):
             if after(change.records[-1]) > LONGEST:
@@ -64,6 +64,13 @@ async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
             await _begin(connection, flow, change, concrete)
             begun += 1
     return begun
+
+
+def named(change: Change) -> tuple[str, tuple[str, ...]]:
+    """The name of what has happened, and those that its listeners may have given."""
+    if change.collection == "directus_files" and any(STORED in (one.meta or {}) for one in change.records):
+        return "files.upload", ("files.upload",)
+    return event_name(change.collection, change.action), names_of_event(change.collection, change.action)
 
 
 async def _begin(connection: Connection, flow: Flow, change: Change, event: str) -> None:

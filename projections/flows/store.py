@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 
@@ -28,12 +28,19 @@ async def touch_flows(connection: Connection) -> None:
     await connection.execute(SQL["notify"])
 
 
+class Listening(NamedTuple):
+    """Flows by the names of the events that set them off."""
+
+    filters: dict[str, list[Flow]]
+    actions: dict[str, list[Flow]]
+
+
 class FlowStore:
     """Flows as they are in the database. One per process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._filters: dict[str, list[Flow]] | None = None
+        self._listening: Listening | None = None
         self._version = 0
 
     async def load(self) -> dict[str, Flow]:
@@ -42,18 +49,24 @@ class FlowStore:
             return await load_flows(connection)
 
     async def filters(self) -> dict[str, list[Flow]]:
-        """The flows that look at writes before they happen, by the names of the events."""
-        if self._filters is None:
-            version = self._version
-            found = listening((await self.load()).values(), "filter")
-            if version == self._version:
-                self._filters = found
-            return found
-        return self._filters
+        """The flows that look at things before they happen, by the names of the events."""
+        return (self._listening or await self._listeners()).filters
+
+    async def actions(self) -> dict[str, list[Flow]]:
+        """The flows that are told of what has happened, by the names of the events."""
+        return (self._listening or await self._listeners()).actions
+
+    async def _listeners(self) -> Listening:
+        version = self._version
+        flows = (await self.load()).values()
+        found = Listening(listening(flows, "filter"), listening(flows, "action"))
+        if version == self._version:
+            self._listening = found
+        return found
 
     def forget(self) -> None:
         """Flows have changed."""
-        self._filters = None
+        self._listening = None
         self._version += 1
 
     def settle(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -41,6 +41,15 @@ class _Version:
     item: str
     hash: str | None
     delta: Item | None
+
+
+class Promoted(NamedTuple):
+    """What was written into which item."""
+
+    payload: Item
+    collection: str
+    item: str
+    version: str
 
 
 class ContentVersions:
@@ -95,8 +104,8 @@ class ContentVersions:
         current = with_key(version.collection, version.item, changes_of(version.collection, version.delta))
         return {"outdated": version.hash != print_, "mainHash": print_, "current": current, "main": main}
 
-    async def promote(self, command: Command, model: Model, id: str, body: Mapping[str, Any]) -> str:
-        """Write the changes of a version, or some fields of them, into the item; its key.
+    async def promote(self, command: Command, model: Model, id: str, body: Mapping[str, Any]) -> Promoted:
+        """Write the changes of a version, or some fields of them, into the item.
 
         Raises:
             UnprocessableContent: when the item is not what ``mainHash`` says, or there is nothing to write.
@@ -114,8 +123,13 @@ class ContentVersions:
             payload = {name: value for name, value in changes.items() if fields is None or name in fields}
             noted = command.noting(version=version.id)
             name, keys = version.collection.name, [version.item]
+            filters = self._writer.filtering.filters
+            if filters is not None:
+                payload = await filters.promoted(
+                    connection, command.caller, name, version.item, str(version.id), payload
+                )
             await self._writer.update(noted, model, name, keys, payload, connection=connection)
-        return version.item
+        return Promoted(payload, name, version.item, str(version.id))
 
     async def read(
         self,

@@ -22,6 +22,7 @@ create table articles (
 );
 create table news_log (id serial primary key, text text);
 create table bad (id serial primary key, title text, num int);
+create table hints (id serial primary key, data jsonb);
 create table echoes (id serial primary key, text text unique, data jsonb);
 """
 

@@ -1,6 +1,8 @@
 """Extensions: the example does what its documentation says; one that misbehaves harms only itself."""
 
 import asyncio
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -174,6 +176,64 @@ async def test_actions_and_schedules(api: Client) -> None:
     await logged(api, f"users.create {user}", 1)
     ticks = await api.get("/items/news_log", filter={"text": "tick"}, limit=-1)
     assert ticks.data
+
+
+async def noted(api: Client, event: str, **members: Any) -> dict[str, Any]:
+    """Wait until an action hook was told of an event with these members."""
+    for _ in range(300):
+        for entry in (await api.get("/items/hints", limit=-1)).data:
+            data: dict[str, Any] = entry["data"]
+            if data["event"] == event and all(data.get(name) == value for name, value in members.items()):
+                return data
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{event} was not told with {members}")
+
+
+async def test_logins(api: Client, server: Server) -> None:
+    """Filters may change or refuse a login, and add claims; hooks and flows hear what became of it."""
+    email = "door@example.com"
+    user = (await api.post("/users", {"email": email, "password": "enough of it"})).data["id"]
+    say = {"collection": "news_log", "payload": {"text": "{{ $trigger.status }} {{ $trigger.user }}"}}
+    options = {"type": "action", "scope": ["auth.login"]}
+    flow = await make_flow(api, [("x", "item-create", say)], trigger="event", options=options)
+    async with client(server, None) as anybody:
+        given = {"email": email, "password": "let me in"}
+        token = (await anybody.post("/auth/login", given)).data["access_token"]
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        assert (claims["kind"], claims["id"]) == ("login", user)
+        refused = await anybody.post("/auth/login", {**given, "password": "go away"})
+        assert (refused.status, refused.error["code"]) == (403, "GO_AWAY")
+        assert (await anybody.post("/auth/login", {**given, "password": "wrong"})).status == 401
+    failed = await noted(api, "auth.login", status="fail", user=user, provider="default")
+    assert failed["error"]["extensions"]["code"] == "INVALID_CREDENTIALS"
+    await noted(api, "auth.login", status="success", user=user)
+    await logged(api, f"success {user}", 1)
+    await logged(api, f"fail {user}", 1)
+    await api.delete(f"/flows/{flow}")
+
+
+async def test_other_events(api: Client, server: Server) -> None:
+    await noted(api, "server.start")
+    async with client(server) as found:
+        part = Part("file", b"told", "told.txt", "text/plain")
+        sent = (await Files(found._session, server.url).send("POST", "/files", [part])).data
+    assert (await noted(api, "files.upload", key=sent["id"]))["collection"] == "directus_files"
+    version = {"key": "v", "name": "v", "collection": "articles"}
+    await api.patch("/collections/articles", {"meta": {"versioning": True}})
+    item = (await api.post("/items/articles", {"title": "Main"})).data["id"]
+    made = (await api.post("/versions", {**version, "item": str(item)})).data
+    await api.post(f"/versions/{made['id']}/save", {"title": "Better"})
+    print_ = (await api.get(f"/versions/{made['id']}/compare")).data["mainHash"]
+    assert (await api.post(f"/versions/{made['id']}/promote", {"mainHash": print_})).data == str(item)
+    assert (await api.get(f"/items/articles/{item}")).data["title"] == "Better!"
+    told = await noted(api, "articles.items.promote", item=str(item), version=made["id"])
+    assert told["payload"] == {"title": "Better!"}
+    await api.post("/fields/articles", {"field": "place", "type": "integer", "schema": {}})
+    await api.patch("/collections/articles", {"meta": {"sort_field": "place"}})
+    other = (await api.post("/items/articles", {"title": "Other"})).data["id"]
+    assert (await api.post("/utils/sort/articles", {"item": item, "to": other})).status in (200, 204)
+    await noted(api, "articles.items.sort", item=str(item), to=str(other))
 
 
 async def test_endpoints_and_operations(api: Client, server: Server) -> None:

@@ -38,6 +38,17 @@ class Filters(Protocol):
     ) -> Payload:
         """What is to be written instead of a payload."""
 
+    async def promoted(
+        self,
+        connection: Connection,
+        caller: Caller | None,
+        collection: str,
+        item: str,
+        version: str,
+        payload: Mapping[str, Any],
+    ) -> Payload:
+        """What of a content version is to be written into its item."""
+
     async def keys(
         self, connection: Connection, caller: Caller | None, collection: str, keys: Sequence[str]
     ) -> list[Any]:
