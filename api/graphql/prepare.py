@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from graphql import GraphQLNonNull, GraphQLObjectType, OperationDefinitionNode
-from graphql.language.ast import FieldNode, VariableNode
+from graphql.language.ast import FieldNode
 
 from api.graphql.collect import Collector
 from api.graphql.compile import Compiled, Compiler
@@ -166,30 +165,3 @@ def own(
             return Entry(name, nodes, value=b"[]")
         return Entry(name, nodes, compiled=compiler.items("directus_roles", nodes, keys, {}))
     return None
-
-
-def open_key(document: Document, operation: OperationDefinitionNode, text: str) -> tuple[str, str] | None:
-    """The variable that is nothing but the key of the one item that a query asks for, and its collection.
-
-    Requests that differ in it alone share a prepared query.
-    """
-    selections = operation.selection_set.selections
-    if len(selections) != 1 or not isinstance(selections[0], FieldNode) or selections[0].directives:
-        return None
-    node = selections[0]
-    root = document.schema.queries.get(node.name.value)
-    if root is None or root.kind != "by_id" or len(node.arguments) != 1:
-        return None
-    value = node.arguments[0].value
-    if not isinstance(value, VariableNode):
-        return None
-    name = value.name.value
-    if len(re.findall(rf"\${re.escape(name)}(?![A-Za-z0-9_])", text)) != 2:
-        return None
-    definition = next(
-        (one for one in operation.variable_definitions if one.variable.name.value == name), None
-    )
-    return None if definition is None or definition.default_value else (name, root.collection)
-
-
-OperationKind = Literal["query", "mutation"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -24,9 +23,10 @@ from graphql.execution.values import get_variable_values
 from api.graphql.answers import Answer, dumps, execution_error, listed, only_errors, request_error, root_error
 from api.graphql.documents import Document, Documents
 from api.graphql.mutations import OWN, Mutations
+from api.graphql.openings import Openings, comparable, left_open, marks, openings
 from api.graphql.past import at_moment
 from api.graphql.persisted import Persisted
-from api.graphql.prepare import Entry, Prepared, Preparing, open_key
+from api.graphql.prepare import Entry, Prepared, Preparing
 from api.graphql.schema import Schemas
 from api.graphql.versions import read_version
 from api.items import Items
@@ -38,6 +38,8 @@ from domain.query.planner import key_parts
 from projections.reading.past import names_past
 
 KEPT = 4000
+_Place = tuple[Document, str | None, tuple[str, ...], bytes]
+"""Document, operation, the variables that are left open, the values of the others."""
 LONGEST_VARIABLES = 4000
 
 
@@ -59,10 +61,8 @@ class Engine:
     preparing: Preparing
     items: Items
     persisted: Persisted
-    _prepared: Lru[tuple[Document, str | None, bytes], Prepared] = field(default_factory=lambda: Lru(KEPT))
-    _open: OrderedDict[tuple[Document, str | None], tuple[str, str] | None] = field(
-        default_factory=OrderedDict
-    )
+    _prepared: Lru[_Place, Prepared] = field(default_factory=lambda: Lru(KEPT))
+    _open: Lru[tuple[Document, int], Openings] = field(default_factory=lambda: Lru(KEPT))
 
     async def document(self, context: Context, scope: Scope, text: str) -> Document:
         """The valid document of a text, for the caller's schema.
@@ -79,13 +79,14 @@ class Engine:
     async def run(self, request: web.Request, document: Document, asked: Asked) -> bytes:
         """Execute an operation of a document; the body of the answer."""
         context = request[CONTEXT]
-        if asked.operation is None and len(document.operations) == 1:
-            fast = self._fast(document, asked, context)
-            if fast is not None:
-                return await self._answer(request, document, asked, *fast)
         operation = document.operation(asked.operation)
         if operation is None:
             return only_errors([request_error("The operation to execute is unknown or ambiguous.")])
+        if operation.operation == OperationType.QUERY:
+            present = not names_past(request.rel_url.raw_query_string)
+            fast = self._fast(document, operation, asked, context, present=present)
+            if fast is not None:
+                return await self._answer(request, document, asked, *fast)
         variables = get_variable_values(
             document.schema, operation.variable_definitions, asked.variables, max_errors=20
         )
@@ -102,44 +103,71 @@ class Engine:
         return await self._answer(request, document, asked, prepared, ())
 
     def _fast(
-        self, document: Document, asked: Asked, context: Context
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        asked: Asked,
+        context: Context,
+        *,
+        present: bool,
     ) -> tuple[Prepared, Sequence[str]] | None:
-        """A query prepared before, with the key it leaves open."""
-        opened = self._opened(document, asked)
-        key: Sequence[str] = ()
+        """A query prepared before, with the values that it leaves open; also of the first of its kind."""
+        left = self._left_open(document, operation)
+        values: list[str] = []
         variables = asked.variables
-        if opened is not None:
-            given = variables.get(opened[0])
+        if left.key is not None:
+            given = variables.get(left.key[0])
             if isinstance(given, bool) or not isinstance(given, (str, int)):
                 return None
-            variables = {name: value for name, value in variables.items() if name != opened[0]}
             try:
-                key = key_parts(context.model.collections[opened[1]], str(given))
+                values += key_parts(context.model.collections[left.key[1]], str(given))
             except Forbidden:
                 return None
-        place = (document, asked.operation, _variables_key(variables))
+        # The plan is what is read in the past, and holds no open texts.
+        texts = tuple(name for name in left.texts if present and comparable(variables.get(name)))
+        first = len(values)
+        if left.key is not None or texts:
+            taken = {left.key[0], *texts} if left.key is not None else {*texts}
+            variables = {name: value for name, value in variables.items() if name not in taken}
+            values += [asked.variables[name] for name in texts]
+        place = (document, asked.operation, texts, _variables_key(variables))
         prepared = self._prepared.get(place)
-        if prepared is not None:
-            return prepared, key
-        if opened is None:
-            return None
-        operation = document.operations[0]
-        if operation.operation != OperationType.QUERY:
-            return None
-        coerced = get_variable_values(document.schema, operation.variable_definitions, asked.variables)
+        if prepared is None and (left.key is not None or texts):
+            prepared = self._prepare_open(document, operation, asked, context, texts, first)
+            if prepared is not None:
+                self._keep(place, prepared)
+        return None if prepared is None else (prepared, values)
+
+    def _prepare_open(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        asked: Asked,
+        context: Context,
+        texts: tuple[str, ...],
+        first: int,
+    ) -> Prepared | None:
+        left = self._left_open(document, operation)
+        given = {**asked.variables, **marks(texts)}
+        coerced = get_variable_values(document.schema, operation.variable_definitions, given)
         if isinstance(coerced, list):
             return None
-        prepared = self.preparing.query(document, operation, coerced, context.caller, opened[1])
-        self._keep(place, prepared)
-        return prepared, key
+        opened = None if left.key is None else left.key[1]
+        prepared = self.preparing.query(document, operation, coerced, context.caller, opened)
+        if not texts:
+            return prepared
+        found = left_open(prepared, len(texts), first)
+        if found is None:
+            self._open.put((document, id(operation)), replace(left, texts=()))
+        return found
 
-    def _opened(self, document: Document, asked: Asked) -> tuple[str, str] | None:
-        place = (document, asked.operation)
-        if place not in self._open:
-            self._open[place] = open_key(document, document.operations[0], asked.text)
-            if len(self._open) > KEPT:
-                self._open.popitem(last=False)
-        return self._open[place]
+    def _left_open(self, document: Document, operation: OperationDefinitionNode) -> Openings:
+        place = (document, id(operation))
+        known = self._open.get(place)
+        if known is None:
+            known = openings(document, operation)
+            self._open.put(place, known)
+        return known
 
     def _prepare(
         self,
@@ -149,7 +177,7 @@ class Engine:
         variables: dict[str, Any],
         context: Context,
     ) -> Prepared:
-        place = (document, asked.operation, _variables_key(asked.variables))
+        place = (document, asked.operation, (), _variables_key(asked.variables))
         prepared = self._prepared.get(place)
         if prepared is None:
             prepared = self.preparing.query(document, operation, variables, context.caller)
@@ -157,8 +185,8 @@ class Engine:
                 self._keep(place, prepared)
         return prepared
 
-    def _keep(self, place: tuple[Document, str | None, bytes], prepared: Prepared) -> None:
-        if len(place[2]) <= LONGEST_VARIABLES:
+    def _keep(self, place: _Place, prepared: Prepared) -> None:
+        if len(place[3]) <= LONGEST_VARIABLES:
             self._prepared.put(place, prepared)
 
     # -- queries -------------------------------------------------------------------------------------------

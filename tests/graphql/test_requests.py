@@ -173,6 +173,38 @@ async def test_a_variable_key_shares_one_prepared_query(api: Client) -> None:
     assert (await failed(api, query))[2] == "absent"
 
 
+OPEN = """query q($t: String, $d: String, $in: [String] = ["One"]) { posts(sort: "id", filter: {_or: [
+    {title: {_eq: $t}}, {author: {name: {_eq: $t}}}, {comments: {body: {_eq: $t}}},
+    {published: {_lt: $d}}, {title: {_in: $in}}, {title: {_contains: "T"}, state: {_neq: $t}}]}) {
+    id comments(filter: {body: {_neq: $t}}) { id } } }"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("One", "Bob", "second", "draft", "zz", "'", "\\", "%", '"', "ü", "acta-open-place-0.", " ", "1"),
+        *("$CURRENT_USER", "$CURRENT_USER.email", "$NOW", "$1", "$nothing", "", "true", "null", "NULL", None),
+        *("a\nb", "x" * 1001, "[1,2]", '{"a": 1}', "1,2"),
+    ],
+)
+async def test_texts_that_filters_compare_with_share_a_query_and_mean_what_they_say(
+    api: Client, text: str | None
+) -> None:
+    """As variables, whose places may be left open, and written into the document."""
+
+    async def answer(query: str, variables: dict[str, Any]) -> Any:
+        return (await ask(api, query, variables=variables, operationName="q")).body
+
+    assert "errors" not in await answer(OPEN, {"t": "another", "d": "2024-01-01"})
+    for date in ("2023-06-01", "$NOW", "never"):
+        found = await answer(OPEN, {"t": text, "d": date})
+        written = OPEN.replace("$t: String, $d: String, ", "").replace("$d", json.dumps(date))
+        same = await answer(written.replace("$t", json.dumps(text, ensure_ascii=False)), {})
+        assert found.get("data") == same.get("data"), (found, same)
+        codes = [[error["extensions"] for error in one.get("errors", [])] for one in (found, same)]
+        assert codes[0] == codes[1]
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [

@@ -36,6 +36,17 @@ PARTS = {
 PARTS["timestamp"] = PARTS["dateTime"]
 
 
+def other_texts(chance: random.Random, variables: dict[str, Any]) -> dict[str, Any]:
+    """Variables with other texts in the place of those that are values of columns."""
+    found = dict(variables)
+    for name, value in variables.items():
+        if isinstance(value, str) and not value.lstrip("-").isdigit():
+            kinds = [values for kind, values in VALUES.items() if kind not in NUMBERS and value in values]
+            others = [one for one in (kinds[0] if kinds else ()) if one and not one.isdigit()]
+            found[name] = chance.choice(others or [value])
+    return found
+
+
 @dataclass
 class Documents:
     """Makes documents; each call of `make` gives one with its variables."""
@@ -313,7 +324,7 @@ class Documents:
     def _value(self, type_: str, value: Any) -> str:
         """A literal, a variable, or a literal that holds variables."""
         chance = self.chance
-        if chance.random() < 0.25:
+        if chance.random() < (0.6 if isinstance(value, str) else 0.2):
             return self._variable(type_, value)
         named = self.schema.type_map.get(type_.strip("[]!"))
         if isinstance(value, dict) and isinstance(named, GraphQLInputObjectType):
