@@ -2,6 +2,7 @@
 `takeover` makes a test's database."""
 
 import asyncio
+import contextlib
 import shlex
 import sys
 import tempfile
@@ -216,6 +217,24 @@ def model(
     if write:
         report.put_section(_PAGE, "The model", f"python -m bench {shlex.join(sys.argv[1:])}", found)
     print(found)
+
+
+@app.command()
+def size(
+    edits: Annotated[int, typer.Option(help="Edits on each side.")] = 100_000,
+    work: Annotated[Path, typer.Option(help="Where the reference and logs go.")] = _WORK,
+    database: Annotated[
+        str | None, typer.Option("--database", help="As of `run`; an embedded one when not given.")
+    ] = None,
+) -> None:
+    """Compare the log's bytes per edit with the reference's activity and revisions."""
+    from bench import size as sizes
+    from bench.time import own_server
+
+    work.mkdir(parents=True, exist_ok=True)
+    with contextlib.nullcontext(database) if database else own_server(tcp=True) as url:
+        part = sizes.compare(Databases(url), work, edits, print)
+    print(f"{part:.2f} of the reference's")
 
 
 @app.command()

@@ -273,13 +273,13 @@ def create_database(admin: str, name: str) -> str:
 
 
 @contextmanager
-def own_server() -> Iterator[str]:
+def own_server(*, tcp: bool = False) -> Iterator[str]:
     """URL of an administrative database of a server that is there for the block."""
     with tempfile.TemporaryDirectory(prefix="acta-bench-") as folder:
         # As root the server runs as another user, who has to pass through.
         Path(folder).chmod(0o711)
         with running(Path(folder), say=print, options=("max_wal_size=8GB",), die_with_parent=True) as server:
-            yield server.url(SUPERUSER)
+            yield server.tcp_url(SUPERUSER) if tcp else server.url(SUPERUSER)
 
 
 def _quiet(done: int, total: int, what: str) -> None:

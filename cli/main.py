@@ -67,6 +67,14 @@ def main() -> None:
     except ActaError as error:
         say(error.message)
         sys.exit(EXIT_FAILURE)
+    except Exception as error:
+        import psycopg
+
+        if not isinstance(error, psycopg.Error):
+            raise
+        # A full disk, a lost server: what was begun is rolled back, and the line says why.
+        say(f"the database refused: {' '.join(str(error).split())}")
+        sys.exit(EXIT_FAILURE)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ delete it first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
 
 from domain.errors import InvalidPayload, ServiceUnavailable
 from domain.events import LogRedacted
@@ -29,14 +30,23 @@ WAITS: Final = 400
 
 
 async def redact(
-    database: Database, collection: str, item: str, fields: Sequence[str], *, actor: UUID | None = None
+    database: Database,
+    collection: str,
+    item: str,
+    fields: Sequence[str],
+    *,
+    shown: Mapping[str, str] | None = None,
+    actor: UUID | None = None,
 ) -> int:
     """Erase some fields' values from all events of an item; gives the number of events that held any.
+
+    ``shown`` has the texts that stand for the values of some of the fields from now on.
 
     Waits until the item's events are sealed, which takes a running sealer. The event that notes an erasure
     names the fields and has no values. Raises InvalidPayload while events of the item are archived.
     """
-    what: dict[str, object] = {"collection": collection, "item": item, "fields": list(fields)}
+    what: dict[str, Any] = {"collection": collection, "item": item, "fields": list(fields)}
+    what["shown"] = Jsonb(dict(shown or {}))
     for _ in range(WAITS):
         if not await _unsealed(database, what):
             break
@@ -50,28 +60,32 @@ async def redact(
                 f'Events of item "{item}" are archived: "acta log recall" brings them back, erase them then'
             )
         erased = await _erase(connection, what)
-        await append(connection, [_event(what, row, actor) for row in erased])
+        meta = {"shown": dict(shown)} if shown else None
+        await append(connection, [_event(what, row, actor, meta) for row in erased])
     return len(erased)
 
 
-async def _unsealed(database: Database, what: dict[str, object]) -> bool:
+async def _unsealed(database: Database, what: dict[str, Any]) -> bool:
     async with database.connection() as connection:
         row = await (await connection.execute(SQL["unsealed"], what)).fetchone()
         return row is not None and row[0]
 
 
-async def _erase(connection: Connection, what: dict[str, object]) -> list[TupleRow]:
+async def _erase(connection: Connection, what: dict[str, Any]) -> list[TupleRow]:
     await connection.execute(SQL["allow"])
     erased = await (await connection.execute(ERASE, what)).fetchall()
     await connection.execute(SQL["forget"], what)
     return erased
 
 
-def _event(what: dict[str, Any], row: TupleRow, actor: UUID | None) -> LogRedacted:
+def _event(
+    what: dict[str, Any], row: TupleRow, actor: UUID | None, meta: dict[str, Any] | None
+) -> LogRedacted:
     seq, payload_before, payload_after, meta_before, meta_after = row
     return LogRedacted(
         originator_id=join_originator(what["collection"], what["item"]),
         actor=actor,
+        meta=meta,
         seq=seq,
         fields=what["fields"],
         payload_before=payload_before,

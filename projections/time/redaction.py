@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from psycopg import sql
@@ -18,6 +19,8 @@ from projections.time.moments import settle
 from projections.time.rows import name, same_row
 
 SQL: Final = load("time/redaction")
+REDACTED: Final = "redacted"
+_TEXT: Final = re.compile(r"(?:text|citext|character varying|varchar)(?:\((\d+)\))?")
 
 
 async def redact_items(
@@ -47,9 +50,23 @@ async def redact_items(
     erased = 0
     for item, names in chosen.items():
         if names:
-            erased += await redact(database, collection, item, names, actor=command.caller.user)
-            await _empty_history(database, entry, item, names)
+            shown = _shown(entry, item, names)
+            erased += await redact(database, collection, item, names, shown=shown, actor=command.caller.user)
+            await _empty_history(database, entry, item, names, shown)
     return erased
+
+
+def _shown(entry: Collection, item: str, fields: Sequence[str]) -> dict[str, str]:
+    """The texts that stand for erased ones; values of other types leave nothing."""
+    found = {}
+    for field in fields:
+        column = entry.columns.get(field)
+        form = None if column is None else _TEXT.fullmatch(column.sql_type)
+        if column is None or form is None:
+            continue
+        text = f"{REDACTED} {item}" if column.unique else REDACTED
+        found[field] = text[: int(form[1])] if form[1] else text
+    return found
 
 
 async def _fields(
@@ -75,7 +92,9 @@ async def _require_gone(connection: Connection, entry: Collection, item: str, fi
         )
 
 
-async def _empty_history(database: Database, entry: Collection, item: str, fields: Sequence[str]) -> None:
+async def _empty_history(
+    database: Database, entry: Collection, item: str, fields: Sequence[str], shown: Mapping[str, str]
+) -> None:
     async with database.transaction() as connection:
         row = await (await connection.execute(SQL["history"], {"collection": entry.name})).fetchone()
         columns = [field for field in fields if field in entry.columns]
@@ -83,7 +102,12 @@ async def _empty_history(database: Database, entry: Collection, item: str, field
             return
         statement = SQL["empty"].format(
             history=history_table(row[0]),
-            changes=sql.SQL(", ").join(sql.SQL("{} = null").format(name(column)) for column in columns),
+            changes=sql.SQL(", ").join(
+                sql.SQL("{0} = case when {0} is not null then {1} end").format(
+                    name(column), sql.Literal(shown.get(column, "").replace("%", "%%") or None)
+                )
+                for column in columns
+            ),
             same=same_row(entry, sql.SQL("%(item)s::text")),
         )
         await connection.execute(statement, {"item": item})

@@ -25,6 +25,8 @@ from projections.time.into import IntoDatabase
 from projections.time.moments import cut_at, resolve
 from projections.time.undo import Asked, Undo
 from services.archive.archiver import Archiver
+from services.storage.base import StorageFull
+from services.storage.local import LocalStorage
 from services.storage.locations import Locations
 from tests.support.project import Project
 from tests.time.test_in_place import library
@@ -244,6 +246,24 @@ async def note_digest(project: Project, path: Path) -> None:
         digest,
         f"%{path.parent.name}/{path.name}",
     )
+
+
+async def test_a_full_storage_leaves_nothing_half_done(
+    project: Project, archiver: Archiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lived(project)
+    kept = await project.sql("select * from acta.events order by seq")
+
+    async def full(*_: Any) -> int:
+        raise StorageFull("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "write", full)
+        with pytest.raises(ActaError, match=r"can't be written: No space left on device"):
+            await archive_all(archiver)
+    assert await project.sql("select * from acta.events order by seq") == kept
+    await archive_all(archiver)
+    assert (await verified(project, archiver)).finding is None
 
 
 async def test_kept_events_are_held_against_the_archive(project: Project, archiver: Archiver) -> None:

@@ -24,9 +24,9 @@ OBSERVED = (
 
 
 @asynccontextmanager
-async def looking(project: Project) -> AsyncIterator[External]:
+async def looking(project: Project, limit: int = 2**30) -> AsyncIterator[External]:
     stop, leadership = asyncio.Event(), Leadership(project.database)
-    external = External(project.database, ["public"], [], 2**30)
+    external = External(project.database, ["public"], [], limit)
     task = asyncio.create_task(external.run(stop, leadership))
     watch = asyncio.create_task(leadership.watch(stop))
     try:

@@ -213,7 +213,10 @@ async def test_redaction(api: Client, server: Server, prepared_url: str) -> None
         assert (await api.post("/utils/redact", bad)).status == 400, bad
     assert (await api.post("/utils/redact", {**body, "collection": "nothing"})).status == 403
     assert (await api.post("/utils/redact", body)).data == {"events": 2}
-    assert (await api.get("/items/notes", as_of=request)).data == [{"id": 1, "title": None}]
+    shown = "redacted 1"
+    assert (await api.get("/items/notes", as_of=request)).data == [{"id": 1, "title": shown}]
+    told = await api.get("/revisions", **{"filter[item][_eq]": "1", "filter[collection][_eq]": "notes"})
+    assert {one["delta"]["title"] for one in told.data} == {shown}
     with psycopg.connect(prepared_url) as connection:
         left = connection.execute(
             "select count(*) from acta.events where events::text like '%zanzibar%'"

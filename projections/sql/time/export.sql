@@ -73,11 +73,17 @@ select set_config('acta.redacting', 'on', true);
 -- name: redact
 -- An older part of an export may hold what was erased later: it is erased here, too.
 update acta.events as event
-set payload = event.payload - gone.fields,
+set payload = event.payload - gone.fields || coalesce((
+        select jsonb_object_agg(
+            shown.key, case event.payload -> shown.key when 'null' then 'null' else shown.value end
+        )
+        from jsonb_each(gone.shown) as shown where event.payload ? shown.key
+    ), '{}'),
     meta = case when event.meta -> 'submitted' is null then event.meta
         else jsonb_set(event.meta, '{submitted}', (event.meta -> 'submitted') - gone.fields) end
 from (
-    select (noted.payload ->> 'seq')::bigint as seq, array_agg(distinct field.name) as fields
+    select (noted.payload ->> 'seq')::bigint as seq, array_agg(distinct field.name) as fields,
+           acta.fold(coalesce(noted.meta -> 'shown', '{}') order by noted.seq) as shown
     from acta.events as noted cross join lateral jsonb_array_elements_text(noted.payload -> 'fields') as field (name)
     where noted.topic = 'log.redacted'
     group by 1
