@@ -1,6 +1,7 @@
 """The server finishes what it has begun, and processes that die are started again."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -64,6 +65,14 @@ async def test_a_request_that_takes_too_long_is_cut_off() -> None:
         stop.set()
         with pytest.raises(ClientConnectionError):
             await running
+
+
+async def test_what_start_up_made_is_not_looked_through_as_garbage() -> None:
+    before = gc.get_threshold()
+    async with served(web.Application()):
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold() > before
+    assert (gc.get_freeze_count(), gc.get_threshold()) == (0, before)
 
 
 async def test_several_servers_share_a_port() -> None:
