@@ -21,6 +21,7 @@ from api.files import routes as files
 from api.files.health import StorageHealth
 from api.graphql import handler as graphql
 from api.graphql.documents import Documents
+from api.graphql.kept import Ready
 from api.graphql.operations import resolvers, turned_off
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Preparing
@@ -262,14 +263,16 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.ITEMS] = items = Items(
         reader, writer, contexts, rights, idempotency, past, flow_runner, recalling
     )
+    preparing = Preparing(reader, reader.limits, settings.graphql.cost_limit)
     schemas = Schemas(resolvers(), turned_off(settings))
     models.on_change(schemas.warm)
     app[keys.GRAPHQL] = Engine(
         schemas,
         Documents(settings.graphql.token_limit, introspection=settings.graphql.introspection),
-        Preparing(reader, reader.limits, settings.graphql.cost_limit),
+        preparing,
         items,
         Persisted(),
+        Ready(preparing),
     )
     app[keys.CONTEXTS] = contexts
     app[keys.SCHEMA] = SchemaService(database, models, schemas=settings.database.schemas)

@@ -21,12 +21,19 @@ class Lru(Generic[K, V]):
         """What is kept of a key, which counts as its use."""
         found = self._kept.get(key)
         if found is not None:
-            self._kept.move_to_end(key)
+            try:
+                self._kept.move_to_end(key)
+            except KeyError:
+                # Another thread has made room.
+                return found
         return found
 
     def put(self, key: K, value: V) -> None:
         """Keep a value; the entry unused for longest makes room."""
         self._kept[key] = value
-        self._kept.move_to_end(key)
+        try:
+            self._kept.move_to_end(key)
+        except KeyError:
+            return
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)

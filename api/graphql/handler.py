@@ -12,9 +12,10 @@ from graphql import OperationType
 
 from api.bodies import read_json
 from api.graphql.documents import Document
+from api.graphql.kept import Asked
 from api.graphql.operations import COOKIES
 from api.graphql.persisted import Persisted
-from api.graphql.run import Asked, Engine
+from api.graphql.run import Engine
 from api.graphql.sdl import sdl
 from api.keys import CONTEXT, GRAPHQL, SETTINGS, SOCKET_PATHS
 from api.once import carried_out_once, refuse_versions

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from api.graphql.prepare import Entry, Prepared
+from api.graphql.prepare import Entry, Prepared, distinct
 from api.keys import CONTEXT, PAST, READER
 from domain.errors import InvalidQuery
 from domain.graphql.definitions import AS_OF
@@ -21,7 +21,7 @@ async def at_moment(request: web.Request, prepared: Prepared) -> Prepared:
     """
     url = moment_of(request.query)
     entries = [await _at(request, entry, url) for entry in prepared.entries]
-    plans = [entry.compiled.plan for entry in entries if entry.compiled is not None and entry.planned]
+    plans = distinct(entries)
     statement = request.app[READER].compiled(plans, request[CONTEXT].model.version) if plans else None
     return replace(prepared, entries=tuple(entries), statement=statement)
 

@@ -18,6 +18,7 @@ from domain.errors import ActaError, Forbidden
 from domain.graphql.definitions import AS_OF
 from domain.graphql.roots import Root
 from domain.query.limits import QueryLimits
+from domain.query.plan import ReadPlan
 from projections.reading.reader import Reader
 from projections.reading.statement import Statement
 
@@ -71,6 +72,17 @@ class Prepared:
         return [entry for entry in self.entries if entry.planned]
 
     @cached_property
+    def distinct(self) -> list[ReadPlan]:
+        """The plans behind the statement's columns; the same one is carried out once."""
+        return distinct(self.entries)
+
+    @cached_property
+    def columns(self) -> list[int]:
+        """For each of ``plans`` its place in ``distinct``."""
+        places = {plan: place for place, plan in enumerate(self.distinct)}
+        return [places[entry.compiled.plan] for entry in self.plans if entry.compiled is not None]
+
+    @cached_property
     def versions(self) -> list[Entry]:
         """The entries that are read as content versions have them."""
         return [entry for entry in self.entries if entry.compiled is not None and not entry.planned]
@@ -79,6 +91,12 @@ class Prepared:
     def left(self) -> list[Entry]:
         """The entries that graphql-core executes."""
         return [entry for entry in self.entries if entry.left]
+
+
+def distinct(entries: Sequence[Entry]) -> list[ReadPlan]:
+    """The plans of entries, each once."""
+    plans = (entry.compiled.plan for entry in entries if entry.compiled is not None and entry.planned)
+    return list(dict.fromkeys(plans))
 
 
 @dataclass(frozen=True)
@@ -116,7 +134,7 @@ class Preparing:
             self._entry(compiler, type_, schema.queries, name, nodes, caller, open_key is not None)
             for name, nodes in found.items()
         ]
-        plans = [entry.compiled.plan for entry in entries if entry.compiled is not None and entry.planned]
+        plans = distinct(entries)
         statement = self.reader.compiled(plans, schema.outline.model.version) if plans else None
         return Prepared(tuple(entries), statement, open_key)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from aiohttp import web
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    GraphQLError,
     GraphQLNonNull,
     OperationDefinitionNode,
     OperationType,
@@ -22,8 +22,8 @@ from graphql.execution.values import get_variable_values
 
 from api.graphql.answers import Answer, dumps, execution_error, listed, only_errors, request_error, root_error
 from api.graphql.documents import Document, Documents
+from api.graphql.kept import Asked, Ready
 from api.graphql.mutations import OWN, Mutations
-from api.graphql.openings import Openings, comparable, left_open, marks, openings
 from api.graphql.past import at_moment
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Entry, Prepared, Preparing
@@ -33,23 +33,10 @@ from api.items import Items
 from api.keys import CONTEXT, Context
 from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, ServiceUnavailable
 from domain.graphql.outline import Scope
-from domain.lru import Lru
-from domain.query.planner import key_parts
 from projections.reading.past import names_past
 
-KEPT = 4000
-_Place = tuple[Document, str | None, tuple[str, ...], bytes]
-"""Document, operation, the variables that are left open, the values of the others."""
-LONGEST_VARIABLES = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request: the document's text, variables, and which operation."""
-
-    text: str
-    variables: dict[str, Any]
-    operation: str | None = None
+LARGE = 50_000
+"""Bytes of a body from which on it is made ready in a thread."""
 
 
 @dataclass
@@ -61,8 +48,7 @@ class Engine:
     preparing: Preparing
     items: Items
     persisted: Persisted
-    _prepared: Lru[_Place, Prepared] = field(default_factory=lambda: Lru(KEPT))
-    _open: Lru[tuple[Document, int], Openings] = field(default_factory=lambda: Lru(KEPT))
+    ready: Ready
 
     async def document(self, context: Context, scope: Scope, text: str) -> Document:
         """The valid document of a text, for the caller's schema.
@@ -82,14 +68,34 @@ class Engine:
         operation = document.operation(asked.operation)
         if operation is None:
             return only_errors([request_error("The operation to execute is unknown or ambiguous.")])
+        if (request.content_length or 0) > LARGE:
+            # Nobody else waits while many values are looked at.
+            return await self._run_large(request, document, operation, asked)
         if operation.operation == OperationType.QUERY:
             present = not names_past(request.rel_url.raw_query_string)
-            fast = self._fast(document, operation, asked, context, present=present)
+            fast = self.ready.fast(document, operation, asked, context, present=present)
             if fast is not None:
                 return await self._answer(request, document, asked, *fast)
-        variables = get_variable_values(
-            document.schema, operation.variable_definitions, asked.variables, max_errors=20
-        )
+        return await self._run(request, document, operation, asked, _coerced(document, operation, asked))
+
+    async def _run_large(
+        self, request: web.Request, document: Document, operation: OperationDefinitionNode, asked: Asked
+    ) -> bytes:
+        coerced = await asyncio.to_thread(_coerced, document, operation, asked)
+        if isinstance(coerced, list) or operation.operation != OperationType.QUERY:
+            return await self._run(request, document, operation, asked, coerced)
+        caller = request[CONTEXT].caller
+        prepared = await asyncio.to_thread(self.preparing.query, document, operation, coerced, caller)
+        return await self._answer(request, document, asked, prepared, ())
+
+    async def _run(
+        self,
+        request: web.Request,
+        document: Document,
+        operation: OperationDefinitionNode,
+        asked: Asked,
+        variables: dict[str, Any] | list[GraphQLError],
+    ) -> bytes:
         if isinstance(variables, list):
             return only_errors(request_error(error) for error in variables)
         if operation.operation == OperationType.SUBSCRIPTION:
@@ -99,95 +105,8 @@ class Engine:
             return dumps({"data": dict.fromkeys(found)})
         if operation.operation == OperationType.MUTATION:
             return await self._mutate(request, document, asked, operation, variables)
-        prepared = self._prepare(document, asked, operation, variables, context)
+        prepared = self.ready.prepare(document, asked, operation, variables, request[CONTEXT])
         return await self._answer(request, document, asked, prepared, ())
-
-    def _fast(
-        self,
-        document: Document,
-        operation: OperationDefinitionNode,
-        asked: Asked,
-        context: Context,
-        *,
-        present: bool,
-    ) -> tuple[Prepared, Sequence[str]] | None:
-        """A query prepared before, with the values that it leaves open; also of the first of its kind."""
-        left = self._left_open(document, operation)
-        values: list[str] = []
-        variables = asked.variables
-        if left.key is not None:
-            given = variables.get(left.key[0])
-            if isinstance(given, bool) or not isinstance(given, (str, int)):
-                return None
-            try:
-                values += key_parts(context.model.collections[left.key[1]], str(given))
-            except Forbidden:
-                return None
-        # The plan is what is read in the past, and holds no open texts.
-        texts = tuple(name for name in left.texts if present and comparable(variables.get(name)))
-        first = len(values)
-        if left.key is not None or texts:
-            taken = {left.key[0], *texts} if left.key is not None else {*texts}
-            variables = {name: value for name, value in variables.items() if name not in taken}
-            values += [asked.variables[name] for name in texts]
-        place = (document, asked.operation, texts, _variables_key(variables))
-        prepared = self._prepared.get(place)
-        if prepared is None and (left.key is not None or texts):
-            prepared = self._prepare_open(document, operation, asked, context, texts, first)
-            if prepared is not None:
-                self._keep(place, prepared)
-        return None if prepared is None else (prepared, values)
-
-    def _prepare_open(
-        self,
-        document: Document,
-        operation: OperationDefinitionNode,
-        asked: Asked,
-        context: Context,
-        texts: tuple[str, ...],
-        first: int,
-    ) -> Prepared | None:
-        left = self._left_open(document, operation)
-        given = {**asked.variables, **marks(texts)}
-        coerced = get_variable_values(document.schema, operation.variable_definitions, given)
-        if isinstance(coerced, list):
-            return None
-        opened = None if left.key is None else left.key[1]
-        prepared = self.preparing.query(document, operation, coerced, context.caller, opened)
-        if not texts:
-            return prepared
-        found = left_open(prepared, len(texts), first)
-        if found is None:
-            self._open.put((document, id(operation)), replace(left, texts=()))
-        return found
-
-    def _left_open(self, document: Document, operation: OperationDefinitionNode) -> Openings:
-        place = (document, id(operation))
-        known = self._open.get(place)
-        if known is None:
-            known = openings(document, operation)
-            self._open.put(place, known)
-        return known
-
-    def _prepare(
-        self,
-        document: Document,
-        asked: Asked,
-        operation: OperationDefinitionNode,
-        variables: dict[str, Any],
-        context: Context,
-    ) -> Prepared:
-        place = (document, asked.operation, (), _variables_key(asked.variables))
-        prepared = self._prepared.get(place)
-        if prepared is None:
-            prepared = self.preparing.query(document, operation, variables, context.caller)
-            if all(entry.left or _shared(entry) for entry in prepared.entries):
-                self._keep(place, prepared)
-        return prepared
-
-    def _keep(self, place: _Place, prepared: Prepared) -> None:
-        if len(place[3]) <= LONGEST_VARIABLES:
-            self._prepared.put(place, prepared)
 
     # -- queries -------------------------------------------------------------------------------------------
 
@@ -197,10 +116,9 @@ class Engine:
         context = request[CONTEXT]
         if prepared.past or names_past(request.rel_url.raw_query_string):
             prepared = await at_moment(request, prepared)
-        plans = prepared.plans
         found: dict[str, bytes | ActaError | ErrorGroup | None] = {}
         if prepared.statement is not None:
-            found = await self._read(context, prepared, plans, key)
+            found = await self._read(context, prepared, key)
         for entry in prepared.versions:
             found[entry.name] = await read_version(request, entry)
         answer = Answer()
@@ -215,27 +133,25 @@ class Engine:
         return answer.body()
 
     async def _read(
-        self, context: Context, prepared: Prepared, plans: list[Entry], key: Sequence[str]
+        self, context: Context, prepared: Prepared, key: Sequence[str]
     ) -> dict[str, bytes | ActaError | ErrorGroup | None]:
         """What the statement finds, by entry. When it fails, each plan is tried alone to find the culprit."""
-        reader = self.preparing.reader
+        reader, plans = self.preparing.reader, prepared.distinct
         assert prepared.statement is not None
+        found: list[bytes | ActaError | ErrorGroup | None]
         try:
             values = await reader.values(prepared.statement, context.caller, key)
         except ServiceUnavailable:
             raise
         except ActaError as error:
+            found = [error] if len(plans) == 1 else [await self.read_one(context, plan) for plan in plans]
+        else:
             if len(plans) == 1:
-                return {plans[0].name: error}
-            found: dict[str, bytes | ActaError | ErrorGroup | None] = {}
-            for entry in plans:
-                assert entry.compiled is not None
-                found[entry.name] = await self.read_one(context, entry.compiled.plan)
-            return found
-        if len(plans) == 1:
-            single = plans[0].compiled is not None and plans[0].compiled.plan.single
-            return {plans[0].name: (values[0] if values else None) if single else listed(values)}
-        return {entry.name: value for entry, value in zip(plans, values, strict=True)}
+                found = [(values[0] if values else None) if plans[0].single else listed(values)]
+            else:
+                found = list(values)
+        columns = zip(prepared.plans, prepared.columns, strict=True)
+        return {entry.name: found[column] for entry, column in columns}
 
     async def read_one(self, context: Context, plan: Any) -> bytes | ActaError | ErrorGroup | None:
         """The answer of one plan, or its error."""
@@ -360,10 +276,10 @@ def _missing(entry: Entry) -> tuple[bytes | None, ActaError | None]:
     return dumps(compiled.default), None
 
 
-def _shared(entry: Entry) -> bool:
-    """Whether callers of equal rights get the same plan: not for what is the caller's own."""
-    return entry.nodes[0].name.value not in ("users_me", "roles_me")
-
-
-def _variables_key(variables: dict[str, Any]) -> bytes:
-    return orjson.dumps(variables, option=orjson.OPT_SORT_KEYS) if variables else b""
+def _coerced(
+    document: Document, operation: OperationDefinitionNode, asked: Asked
+) -> dict[str, Any] | list[GraphQLError]:
+    """The values of variables, or what is wrong with them."""
+    return get_variable_values(
+        document.schema, operation.variable_definitions, asked.variables, max_errors=20
+    )

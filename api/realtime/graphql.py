@@ -10,7 +10,8 @@ from typing import Any, Final
 import orjson
 from aiohttp import WSMsgType, web
 
-from api.graphql.run import Asked, Engine
+from api.graphql.kept import Asked
+from api.graphql.run import Engine
 from api.realtime import protocol
 from api.realtime.hub import Hub
 from api.realtime.mutated import Errors, Mutated, errors_of, wanted

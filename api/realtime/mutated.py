@@ -19,7 +19,8 @@ from graphql.language.ast import FieldNode
 from api.graphql.answers import dumps
 from api.graphql.collect import Collector
 from api.graphql.documents import Document
-from api.graphql.run import Asked, Engine
+from api.graphql.kept import Asked
+from api.graphql.run import Engine
 from api.keys import Context
 from api.realtime.hub import Shared
 from api.realtime.views import Views, place

@@ -156,8 +156,6 @@ def _model_changes(model: Model, change: Change) -> list[Any]:
 
 def place(context: Context) -> tuple[Hashable, ...]:
     """What callers have in common who see the same."""
-    # Rules may speak of the caller, so callers of equal rights share only as administrators.
-    rights = context.rights
+    # Rules and queries may speak of the caller, administrators' too.
     caller = context.caller
-    who = None if rights.admin else (caller.user, caller.roles, caller.policies)
-    return rights.key, context.model.version, who
+    return context.rights.key, context.model.version, caller.user, caller.roles, caller.policies

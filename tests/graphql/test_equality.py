@@ -17,9 +17,10 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from api.graphql.documents import Documents as Parsed
+from api.graphql.kept import Asked, Ready
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Preparing
-from api.graphql.run import Asked, Engine
+from api.graphql.run import Engine
 from api.graphql.schema import Schemas
 from api.graphql.sdl import sdl
 from api.items import Items
@@ -45,7 +46,7 @@ def asking(database: Database, world: World) -> tuple[Engine, Context, web.Reque
     reader = Reader(database, QueryLimits())
     parsed = Parsed(5000, introspection=True)
     preparing = Preparing(reader, reader.limits, None)
-    engine = Engine(Schemas({}), parsed, preparing, cast("Items", None), Persisted())
+    engine = Engine(Schemas({}), parsed, preparing, cast("Items", None), Persisted(), Ready(preparing))
     context = Context("", Caller(), ADMINISTRATOR, world.model())
     request = make_mocked_request("POST", "/graphql")
     request[CONTEXT] = context

@@ -247,6 +247,40 @@ async def test_queries_that_ask_too_much_are_refused(api: Client, query: str) ->
     assert (await failed(api, query))[:2] == (200, "INVALID_QUERY")
 
 
+async def test_the_same_root_field_is_read_once(api: Client) -> None:
+    many = " ".join(f'a{i}: posts(sort: "id") {{ id comments {{ id }} }}' for i in range(300))
+    found = await data(
+        api, f'{{ {many} other: posts(sort: "-id") {{ id }} one: posts_by_id(id: 1) {{ id }} }}'
+    )
+    assert len(found) == 302
+    assert {json.dumps(found[f"a{i}"]) for i in range(300)} == {json.dumps(found["a0"])}
+    assert [found["other"][0], found["one"]] == [{"id": "3"}, {"id": "1"}]
+    # Each has the error that all of them share.
+    failing = " ".join(
+        f'{name}: posts_by_id(id: 1) {{ comments(filter: {{post: {{published: {{_gt: "x"}}}}}}) {{ id }} }}'
+        for name in ("a", "b")
+    )
+    answer = await ask(api, f"{{ {failing} c: posts_by_id(id: 1) {{ id }} }}")
+    assert answer.body["data"] == {"a": None, "b": None, "c": {"id": "1"}}
+    assert [error["path"] for error in answer.body["errors"]] == [["a"], ["b"]]
+
+
+async def test_many_values_are_looked_at_apart(api: Client) -> None:
+    query = "query ($keys: [GraphQLStringOrFloat]) { posts(filter: {id: {_in: $keys}}) { id } }"
+    found = await data(api, query, variables={"keys": list(range(2, 20_000))})
+    assert found == {"posts": [{"id": "2"}, {"id": "3"}]}
+    status, code, _ = await failed(api, query, variables={"keys": [[1]] * 20_000})
+    assert (status, code) == (200, "INTERNAL_SERVER_ERROR")
+    deep: Any = {"id": {"_eq": 1}}
+    for _ in range(90):
+        deep = {"_and": [deep]}
+    query = "query ($f: posts_filter) { posts(filter: $f) { id } }"
+    assert await data(api, query, variables={"f": deep}) == {"posts": [{"id": "1"}]}
+    for _ in range(35):
+        deep = {"_and": [deep]}
+    assert (await failed(api, query, variables={"f": deep}))[0] == 200
+
+
 async def test_fragments_can_not_multiply_without_end(api: Client) -> None:
     parts = []
     for i in range(3):

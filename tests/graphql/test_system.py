@@ -114,3 +114,18 @@ async def test_the_schema_as_a_file_and_by_introspection(api: Client) -> None:
     found = await data(api, get_introspection_query())
     names = {entry["name"] for entry in found["__schema"]["types"]}
     assert {"posts", "posts_filter", "create_posts_input", "version_posts", "posts_mutated"} <= names
+
+
+async def test_who_has_the_same_rights_is_still_somebody_else(blog: Server, api: Client) -> None:
+    """A user without a role has what the public has; what stands for the caller is his own."""
+    public = (await api.get("/policies", filter={"name": {"_eq": "$t:public_label"}})).data[0]["id"]
+    rule = {"policy": public, "collection": "notes", "action": "read", "fields": ["*"]}
+    permission = (await api.post("/permissions", rule)).data["id"]
+    user = (await api.post("/users", {"email": "own@example.com", "token": "own-token"})).data["id"]
+    await api.post("/items/notes", {"code": "own", "body": user})
+    query = '{ notes(filter: {body: {_eq: "$CURRENT_USER"}}) { code } }'
+    for token, found in ((None, []), ("own-token", [{"code": "own"}]), (None, [])):
+        async with client(blog, token) as somebody:
+            assert await data(somebody, query) == {"notes": found}
+    for path in (f"/permissions/{permission}", f"/users/{user}", "/items/notes/own"):
+        assert (await api.delete(path)).status == 204

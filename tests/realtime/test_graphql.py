@@ -1,5 +1,8 @@
 """GraphQL subscriptions as clients of the protocol see them."""
 
+import asyncio
+import json
+import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -138,6 +141,34 @@ async def test_what_was_missed_comes_first(server: Server, api: Client) -> None:
         assert frame["payload"]["extensions"]["position"] > 0
 
 
+async def test_who_comes_back_misses_nothing(server: Server, api: Client) -> None:
+    query = "subscription { notes_mutated { key event data { title } } }"
+    async with begun(server) as socket:
+        await socket.send(type="subscribe", id="1", payload={"query": query, "extensions": {"since": 0}})
+        key = str((await api.post("/items/notes", {"title": "first"})).data["id"])
+        frame = await socket.frame()
+        while result(frame)["notes_mutated"]["key"] != key:
+            frame = await socket.frame()
+        position = frame["payload"]["extensions"]["position"]
+    made = await api.post("/items/notes", [{"title": "a"}, {"title": "b"}])
+    stays, goes = (str(item["id"]) for item in made.data)
+    await api.patch(f"/items/notes/{stays}", {"title": "c"})
+    await api.delete(f"/items/notes/{goes}")
+    async with begun(server) as socket:
+        payload = {"query": query, "extensions": {"since": position}}
+        await socket.send(type="subscribe", id="1", payload=payload)
+        frames = [await socket.frame() for _ in range(3)]
+        # Items are read as they are by now; one that is gone by then is only heard of as deleted.
+        assert [result(frame)["notes_mutated"] for frame in frames] == [
+            {"key": stays, "event": "create", "data": {"title": "c"}},
+            {"key": stays, "event": "update", "data": {"title": "c"}},
+            {"key": goes, "event": "delete", "data": None},
+        ]
+        positions = [frame["payload"]["extensions"]["position"] for frame in frames]
+        assert [position, *positions] == sorted([position, *positions])
+        assert await socket.silent()
+
+
 @pytest.mark.parametrize(
     ("messages", "code"),
     [
@@ -175,3 +206,48 @@ async def test_requests_are_answered_beside_the_sockets(api: Client) -> None:
     answer = await api.post("/graphql", {"query": "{ notes(limit: 1) { id } }"})
     assert answer.status == 200
     assert (await api.get("/graphql", query="{ notes(limit: 1) { id } }")).status == 200
+
+
+async def never_reading(server: Server) -> sockets.socket:
+    """A subscriber that asks, and then takes nothing more than the kernel holds for it."""
+    stuck = sockets.socket()
+    stuck.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    stuck.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(stuck, ("127.0.0.1", server.port))
+    head = (
+        f"GET /graphql HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+    )
+    await loop.sock_sendall(stuck, head.encode())
+    assert b"101" in await loop.sock_recv(stuck, 1000)
+    for message in (
+        {"type": "connection_init", "payload": {"access_token": ADMIN_TOKEN}},
+        {"type": "subscribe", "id": "1", "payload": {"query": ALL}},
+    ):
+        # A mask of zeros leaves the text as it is.
+        text = json.dumps(message).encode()
+        await loop.sock_sendall(stuck, bytes([0x81, 0x80 | 126]) + len(text).to_bytes(2) + bytes(4) + text)
+    assert b"connection_ack" in await loop.sock_recv(stuck, 1000)
+    return stuck
+
+
+async def test_who_never_reads_is_cut_off_and_slows_nobody(server: Server, api: Client) -> None:
+    size, times = 400_000, 40
+    async with begun(server) as reading:
+        with await never_reading(server) as stuck:
+            await subscribe(reading, ALL)
+            key = (await api.post("/items/notes", {"title": "a"})).data["id"]
+            assert result(await reading.frame())["notes_mutated"]["event"] == "create"
+            for number in range(times):
+                title = str(number) + "x" * size
+                assert (await api.patch(f"/items/notes/{key}", {"title": title})).status == 200
+                assert result(await reading.frame())["notes_mutated"]["data"]["title"] == title
+            taken = 0
+            async with asyncio.timeout(20):
+                while part := await asyncio.get_running_loop().sock_recv(stuck, 1_000_000):
+                    taken += len(part)
+            # What was in the outbox was dropped with the connection.
+            assert taken < size * times / 2
+            assert (await api.delete(f"/items/notes/{key}")).status == 204
