@@ -6,6 +6,7 @@ Both run on an embedded PostgreSQL of their own in a temporary folder, durabilit
 from __future__ import annotations
 
 import asyncio
+import functools
 import statistics
 import tempfile
 import time
@@ -39,6 +40,8 @@ from projections.time.beside import into_schema
 from projections.time.in_place import Scope, restore
 from projections.time.into import IntoDatabase
 from projections.time.moments import cut_at, settle
+from services.archive.archiver import Archiver
+from services.storage.locations import Locations
 from tests.support.life import Life
 from tests.support.project import Project
 from tests.support.samples import load
@@ -110,6 +113,7 @@ async def volume(events: int, items: int, say: Say) -> None:
                     await settle(database)
             await store.refresh()
             await _measure(database, store, url, admin, say)
+            await _archive(database, say)
 
 
 async def _measure(database: Database, store: ModelStore, url: str, admin: str, say: Say) -> None:
@@ -192,6 +196,35 @@ async def _past(database: Database, store: ModelStore, url: str, position: int, 
     query = {**NESTED, "as_of": str(position)}
     then = await _rate(lambda: past.list(model, ADMINISTRATOR, Caller(), "articles", query))
     say(f"nested list: {now:,.0f}/s now, {then:,.0f}/s as of a moment ({then / now:.2f})")
+
+
+async def _archive(database: Database, say: Say) -> None:
+    """Close the partition, move it into files, verify from those, and bring it back."""
+    async with database.connection() as connection:
+        await connection.execute("delete from acta.cursors where name = 'history'")
+        await connection.execute(
+            "select setval('acta.events_seq_seq', ((last_value / 10000000) + 1) * 10000000)"
+            " from acta.events_seq_seq"
+        )
+    with tempfile.TemporaryDirectory(prefix="acta-archive-") as folder:
+        archiver = Archiver(database, Locations(Settings.parse({"STORAGE_LOCAL_ROOT": folder}).storage))
+        for partition in await archiver.closed():
+            await _timed(
+                say, "archiving a partition", functools.partial(archiver.archive, partition, "local")
+            )
+        made = await archiver.archives()
+        events = sum(one.events for one in made)
+        sizes = [sum(one.table_bytes for one in made) / events, sum(one.bytes for one in made) / events]
+        async with database.connection() as connection:
+            sizes.append((await _sizes(connection))[0] / events)
+        say(f"bytes an event: {sizes[0]:,.0f} before, {sizes[1]:,.0f} in files, {sizes[2]:,.0f} kept")
+        began = time.perf_counter()
+        outcome = await verify(database, source=archiver.rows)
+        took = time.perf_counter() - began
+        say(f"verify from files: {outcome.position / took:,.0f} events/s ({outcome.finding})")
+        await _timed(say, "an item's history from files", lambda: archiver.item("articles", "77"))
+        for archive in made:
+            await _timed(say, "recalling a partition", functools.partial(archiver.recall, archive))
 
 
 async def _rate(ask: Callable[[], Awaitable[object]], seconds: float = 3) -> float:

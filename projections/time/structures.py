@@ -34,9 +34,9 @@ from projections.schema.definitions import Definition, column_definition
 from projections.schema.work import Work
 from projections.sql import load
 from projections.tables.store import ModelStore
-from projections.time.reconcile import observable
 
 SQL: Final = load("time/structures")
+ADOPTING: Final = load("tables/adopt")
 LOCK: Final = 0x61637461_0008
 ENDED: Final = ("collection.deleted", "collection.renamed")
 TABLES: Final = (CollectionKind.TABLE, CollectionKind.PARTITIONED)
@@ -66,7 +66,6 @@ class _Known:
     mark: str
     columns: Mapping[str, str]
     definition: Definition
-    adopted: bool
     seq: int
 
 
@@ -110,7 +109,6 @@ class _Look:
             return 0
         rows = await (await connection.execute(SQL["told"])).fetchall()
         self._told = {collection: (seq, topic) for collection, seq, topic in rows}
-        adopted = {entry.name for entry in await observable(connection, work.model)}
         first, changed = not known, 0
         renamed = {
             table.oid: known[place]
@@ -123,16 +121,14 @@ class _Look:
             before = known.get(place) or renamed.get(table.oid)
             if before is not None and before.place == place and before.mark == table.mark:
                 continue
-            changed += await self._table(entry, table, before, adopted, first=first)
+            changed += await self._table(entry, table, before, first=first)
         for place in known.keys() - tables.keys():
             changed += await self._gone(known[place], renamed=known[place] in renamed.values())
         if changed:
             await work.store.announce(connection)
         return changed
 
-    async def _table(
-        self, entry: Collection, table: _Table, before: _Known | None, adopted: set[str], *, first: bool
-    ) -> bool:
+    async def _table(self, entry: Collection, table: _Table, before: _Known | None, *, first: bool) -> bool:
         work = self._work
         self._by(table.made)
         definition = await work.definition(entry.schema, entry.table)
@@ -143,11 +139,11 @@ class _Look:
             if told:
                 await self._came(entry, definition)
         elif before.collection != entry.name:
-            told = before.adopted and not self._ours(before) and not self._made(entry.name)
+            told = await self._others(before) and not self._made(entry.name)
             if told:
                 await work.record(CollectionRenamed, before.collection, name=entry.name)
                 await self._came(entry, definition, {"renamed": before.collection})
-        elif before.adopted and not self._ours(before):
+        elif await self._others(before):
             told = await self._changes(entry, before, table, definition)
         await work.connection.execute(
             SQL["keep"],
@@ -158,7 +154,6 @@ class _Look:
                 "mark": table.mark,
                 "columns": Jsonb(dict(table.columns)),
                 "definition": Jsonb(definition),
-                "adopted": told or entry.name in adopted,
             },
         )
         return told
@@ -173,7 +168,7 @@ class _Look:
     async def _gone(self, before: _Known, *, renamed: bool) -> bool:
         work = self._work
         await work.connection.execute(SQL["forget"], {"place": before.place})
-        if renamed or not before.adopted or self._ours(before):
+        if renamed or not await self._others(before):
             return False
         self._by(())
         rows = await work.rows(COLLECTIONS, {"collection": before.collection})
@@ -249,9 +244,12 @@ class _Look:
         rows = await self._work.rows(FIELDS, {"collection": collection, "field": field})
         return rows[0] if rows else None
 
-    def _ours(self, before: _Known) -> bool:
-        """Whether an event of our own says why a table changed."""
-        return self._told.get(before.collection, (0, ""))[0] > before.seq
+    async def _others(self, before: _Known) -> bool:
+        """Whether a change is to be told: the log tells the table's rows, and no event of ours says why."""
+        if self._told.get(before.collection, (0, ""))[0] > before.seq:
+            return False
+        values = {"collections": [before.collection]}
+        return await (await self._work.connection.execute(ADOPTING["unfinished"], values)).fetchone() is None
 
     def _made(self, collection: str) -> bool:
         """Whether an event of our own says why a table is there."""

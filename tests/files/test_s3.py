@@ -13,7 +13,7 @@ from tests.files.test_crash import busy, checksums, expected, under_way
 from tests.support.files import Files, Part, files, opened, picture
 from tests.support.media import film
 from tests.support.minio import BUILD_SECONDS, Bucket, running_minio
-from tests.support.server import Server, running_server, start
+from tests.support.server import Server, acta, running_server, start
 from tests.support.waiting import until
 
 # The first of them builds the server where that has never been done.
@@ -252,3 +252,23 @@ async def test_kill_9_leaves_rows_and_objects_in_step(served_url: str, bucket: B
             assert hashlib.sha256(content).hexdigest() == digest, path
     finally:
         server.stop()
+
+
+async def test_the_log_is_archived_there_and_comes_back(
+    api: Files, bucket: Bucket, served_url: str, storage: Path
+) -> None:
+    extra = {"STORAGE_LOCATIONS": "cloud,local", "STORAGE_LOCAL_ROOT": str(storage)}
+    extra |= bucket.settings("cloud")
+    key = (await api.upload(b"an event", "a.txt", "text/plain"))["id"]
+    with psycopg.connect(served_url, autocommit=True) as connection:
+        connection.execute("select setval('acta.events_seq_seq', 10000000)")
+    await api.delete(f"/files/{key}")
+    done = acta(served_url, "log", "archive", "--storage", "cloud", extra=extra)
+    assert (done.returncode, "bytes each in the table" in done.stdout) == (0, True), done.stderr
+    (path,) = [one for one in bucket.objects() if one.startswith(".archive/")]
+    assert acta(served_url, "verify", extra=extra).returncode == 0
+    told = (await api.get("/activity", **{"filter[collection]": "directus_files", "filter[item]": key})).data
+    assert [one["action"] for one in told] == ["create", "delete"]
+    bucket.client.remove_object(bucket.name, f"some/prefix/{path}")
+    broken = acta(served_url, "verify", extra=extra)
+    assert (broken.returncode, "is missing" in broken.stderr) == (1, True)

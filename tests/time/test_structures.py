@@ -114,6 +114,24 @@ async def test_undo_takes_it_back(project: Project) -> None:
     assert await project.everything() == before
 
 
+async def test_tables_are_told_of_once_they_are_adopted(project: Project) -> None:
+    await project.sql("create table raw (id int primary key, name text)")
+    await project.sql("create table rawer (id int primary key)")
+    await project.sql("insert into raw values (1, 'one')")
+    await project.store.refresh()
+    assert await looked(project) == 0
+    await project.sql("alter table raw add column more int")
+    assert await looked(project) == 0
+    assert acta(project.url, "adopt", "--quiet").returncode == 0
+    await project.sql("alter table raw drop column name")
+    await project.sql("drop table rawer")
+    assert await looked(project) == 2
+    assert sorted(await project.sql(TOLD)) == [
+        ("collection.deleted", "rawer", "rawer"),
+        ("field.deleted", "raw", "name"),
+    ]
+
+
 async def test_the_command_tells_it_too(project: Project) -> None:
     await library(project)
     assert acta(project.url, "reconcile").stderr == "acta: log and tables tell the same\n"

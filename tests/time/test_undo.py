@@ -60,6 +60,45 @@ async def test_a_deletion_brings_all_rows_back_that_went_along(project: Project)
     assert await project.differences() == []
 
 
+async def test_an_item_comes_back_with_its_junction_and_child_rows(project: Project) -> None:
+    await library(project)
+    await project.collection("tags", {"field": "name", "type": "string"})
+    await project.collection(
+        "books_tags",
+        {"field": "book", "type": "integer"},
+        {"field": "tag", "type": "integer"},
+    )
+    await project.collection(
+        "notes", {"field": "text", "type": "string"}, {"field": "junction", "type": "integer"}
+    )
+    for collection, name, related in (
+        ("books_tags", "book", "books"),
+        ("books_tags", "tag", "tags"),
+        ("notes", "junction", "books_tags"),
+    ):
+        relation = {"collection": collection, "field": name, "related_collection": related}
+        await project.service.create_relation(
+            Command.internal(), {**relation, "schema": {"on_delete": "CASCADE"}}
+        )
+    await project.create("tags", {"name": "red"}, {"name": "blue"})
+    await project.create("books_tags", {"book": 1, "tag": 1}, {"book": 1, "tag": 2}, {"book": 2, "tag": 1})
+    await project.create("notes", {"text": "on red", "junction": 1}, {"text": "other", "junction": 3})
+    before = await project.everything()
+    command = Command.internal()
+    await project.delete("books", 1, command=command)
+    assert await project.sql("select id from books_tags") == [(3,)]
+    assert await project.sql("select text from notes") == [("other",)]
+    done = await undo(project, command)
+    assert [(one["collection"], one["item"], one["action"]) for one in done.items] == [
+        ("books", "1", "create"),
+        ("books_tags", "1", "create"),
+        ("books_tags", "2", "create"),
+        ("notes", "1", "create"),
+    ]
+    assert await project.everything() == before
+    assert await project.differences() == []
+
+
 async def test_an_import_goes_and_comes_back(project: Project) -> None:
     await library(project)
     command, back = Command.internal(), Command.internal()

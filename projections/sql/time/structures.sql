@@ -36,7 +36,7 @@ from chosen as c join marks as m on m.oid = c.oid;
 
 -- name: known
 -- Tables as they were.
-select place, oid::bigint, collection, mark, columns, definition, adopted, seq from acta.structures;
+select place, oid::bigint, collection, mark, columns, definition, seq from acta.structures;
 
 -- name: told
 -- By collection, the last event about its structure: seq and topic.
@@ -49,8 +49,8 @@ where topic in (
 
 -- name: keep
 -- A table as it is now.
-insert into acta.structures (place, oid, collection, mark, columns, definition, adopted, seq)
-values (%(place)s, %(oid)s::bigint::oid, %(collection)s, %(mark)s, %(columns)s, %(definition)s, %(adopted)s, coalesce((
+insert into acta.structures (place, oid, collection, mark, columns, definition, seq)
+values (%(place)s, %(oid)s::bigint::oid, %(collection)s, %(mark)s, %(columns)s, %(definition)s, coalesce((
     select max(seq) from acta.events
     where collection = %(collection)s and topic in (
         'collection.created', 'collection.updated', 'collection.deleted', 'collection.renamed',
@@ -60,7 +60,7 @@ values (%(place)s, %(oid)s::bigint::oid, %(collection)s, %(mark)s, %(columns)s, 
 ), 0))
 on conflict (place) do update set
     oid = excluded.oid, collection = excluded.collection, mark = excluded.mark, columns = excluded.columns,
-    definition = excluded.definition, adopted = excluded.adopted, seq = excluded.seq;
+    definition = excluded.definition, seq = excluded.seq;
 
 -- name: forget
 -- A table that is gone.
