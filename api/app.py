@@ -279,5 +279,6 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.UNDO] = Undo(database, models, reader, app[keys.SCHEMA])
     app[keys.SORTER] = Sorter(database, writer)
     app[keys.EXPORTS] = Places(settings.files.exports)
+    app[keys.DOWNLOADS] = Places(settings.files.exports)
     app[keys.IMPORTER] = Importer(database, writer, settings.imports)
     wire(app, rights)

@@ -16,7 +16,7 @@ import orjson
 from aiohttp import web
 
 from api.formats import BOM, FORMATS, Format, csv, json, xml, yaml
-from api.keys import CONTEXT, READER, SETTINGS, Context
+from api.keys import CONTEXT, DOWNLOADS, READER, SETTINGS, Context
 from api.rest.exports import arranged, attachment
 from projections.reading.past import names_past
 from projections.reading.reader import Reader
@@ -43,11 +43,14 @@ def is_large(request: web.Request, context: Context, collection: str, raw: Raw) 
 async def stream_export(request: web.Request, collection: str, raw: Raw, form: Format) -> web.StreamResponse:
     """A list as a file that is sent while it is read; a query is refused before the first byte.
 
-    A client that takes longer for a piece than a statement may run is cut off: it holds a connection to the
-    database.
+    It holds a connection to the database for as long as the client reads. So there are only so many at once,
+    and a client that takes longer for a piece than a statement may run is cut off.
     """
     seconds = request.app[SETTINGS].database.statement_timeout / 1000
-    async with aclosing(file_parts(request.app[READER], request[CONTEXT], collection, raw, form)) as parts:
+    async with (
+        request.app[DOWNLOADS],
+        aclosing(file_parts(request.app[READER], request[CONTEXT], collection, raw, form)) as parts,
+    ):
         first = await anext(parts, b"")
         response = web.StreamResponse(headers=attachment(collection, form))
         await response.prepare(request)

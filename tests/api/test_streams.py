@@ -103,3 +103,16 @@ async def test_a_client_that_takes_nothing_is_cut_off(served_url: str, form: str
         while busy(served_url, "pid") > 0:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
+
+
+async def test_clients_that_are_slow_leave_connections_to_others(served_url: str) -> None:
+    with running_server(served_url, "--no-followers", extra={"EXPORT_MAX_CONCURRENCY": "1"}) as server:
+        async with raw(server, "/items/endless?export=csv&limit=-1") as slow:
+            await slow.content.read(1000)
+            second = asyncio.create_task(file(server, "export=csv&limit=-1"))
+            for query in ("fields=id&limit=1", "export=csv&limit=1"):
+                assert (await file(server, query))[0] == 200
+            await asyncio.sleep(0.3)
+            assert not second.done()
+        status, text, _ = await second
+        assert (status, len(text.splitlines())) == (200, 2501)
