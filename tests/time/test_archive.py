@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from domain.access.command import Command
-from domain.errors import ActaError
+from domain.errors import ActaError, PreconditionFailed
 from domain.settings import Settings
 from projections.database import Database
 from projections.log import positions
@@ -163,7 +163,16 @@ async def test_what_needs_the_archive_says_so(project: Project, archiver: Archiv
     request = Command.internal()
     ((activity,),) = await project.sql("select min(seq) from acta.events where topic = 'item.updated'")
     ((dropped,),) = await project.sql("select seq from acta.events where topic = 'field.deleted'")
+    ((version,),) = await project.sql(
+        "select xid::text from acta.events where collection = 'books' and item = '1' order by seq limit 1"
+    )
     await archive_all(archiver)
+    # Whoever still holds a version from before hears that anything may have changed.
+    with pytest.raises(PreconditionFailed) as refused:
+        await project.writer.update_one(
+            request, project.store.current, "books", "1", {"title": "x"}, "", expected=(version,)
+        )
+    assert refused.value.extensions["fields"] == ["author", "id", "title"]
     undo = Undo(project.database, project.store, project.reader, project.service)
     for asked in (Asked(activity=activity), Asked(request=request.request), Asked(activity=dropped)):
         with pytest.raises(ActaError, match="archived"):
