@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from aiohttp import BasicAuth, web
+from aiohttp.typedefs import Handler
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
@@ -22,7 +23,10 @@ CLIENT, SECRET = "acta", "the provider's secret of acta, long enough"
 
 @dataclass
 class Provider:
-    """What the provider says next; ``claims`` change the ID token, ``key`` signs it otherwise."""
+    """What the provider says next; ``claims`` change the ID token, ``key`` signs it otherwise.
+
+    ``instead`` are statuses and bodies of paths that are out of order.
+    """
 
     url: str = ""
     profile: dict[str, Any] = field(default_factory=dict)
@@ -34,6 +38,7 @@ class Provider:
     own: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
+    instead: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def visit(self, location: str) -> str:
         """What a browser does that is sent here: the address it is sent back to, with a code."""
@@ -42,6 +47,14 @@ class Provider:
         code = f"code-{len(self.codes)}"
         self.codes[code] = query
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
+
+    @web.middleware
+    async def out_of_order(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer what the test wants, where it does."""
+        if request.path not in self.instead:
+            return await handler(request)
+        status, text = self.instead[request.path]
+        return web.Response(status=status, text=text, content_type="application/json")
 
     async def token(self, request: web.Request) -> web.Response:
         """The token endpoint; insists on client secret and PKCE."""
@@ -107,7 +120,7 @@ def provider() -> Iterator[Provider]:
     """A provider for the length of the block, in a thread of its own."""
     found = Provider()
     loop = asyncio.new_event_loop()
-    app = web.Application()
+    app = web.Application(middlewares=[found.out_of_order])
     app.router.add_post("/token", found.token)
     app.router.add_get("/me", found.me)
     app.router.add_get("/.well-known/openid-configuration", found.description)

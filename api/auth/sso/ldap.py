@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ldap3 import BASE, LEVEL, NONE, SUBTREE, Connection, Server
-from ldap3.core.exceptions import LDAPException
+from ldap3.core.exceptions import LDAPBindError, LDAPException
 from ldap3.utils.conv import escape_filter_chars
 
 from domain.errors import InvalidCredentials, ServiceUnavailable
@@ -69,6 +70,9 @@ class Directory:
                 dn = str(entry["dn"])
                 groups = self._groups(connection, dn)
             self._require_password(dn, password)
+        except UnicodeEncodeError:
+            # Half a character: no name or password has one.
+            raise InvalidCredentials() from None
         except LDAPException as error:
             raise ServiceUnavailable("ldap", "the directory does not answer as it should") from error
         values = entry["attributes"]
@@ -89,31 +93,36 @@ class Directory:
     def _server(self) -> Server:
         return Server(self.settings.url, get_info=NONE, connect_timeout=TIMEOUT_SECONDS)
 
-    def _connected(self) -> Connection:
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection of who searches. The library's own context leaves open what was opened before it."""
         secret = self.settings.bind_password.get_secret_value() if self.settings.bind_password else None
-        return Connection(
-            self._server(),
-            user=self.settings.bind_dn or None,
-            password=secret,
-            auto_bind=True,
-            read_only=True,
-            receive_timeout=TIMEOUT_SECONDS,
-            raise_exceptions=False,
-        )
+        connection = self._connection(self.settings.bind_dn or None, secret)
+        try:
+            connection.open()
+            if not connection.bind():
+                raise LDAPBindError(str(connection.result.get("description")))
+            yield connection
+        finally:
+            connection.unbind()
 
     def _require_password(self, dn: str, password: str) -> None:
-        connection = Connection(
-            self._server(),
-            user=dn,
-            password=password,
-            receive_timeout=TIMEOUT_SECONDS,
-            raise_exceptions=False,
-        )
+        connection = self._connection(dn, password)
         try:
             if not connection.bind():
                 raise InvalidCredentials()
         finally:
             connection.unbind()
+
+    def _connection(self, user: str | None, password: str | None) -> Connection:
+        return Connection(
+            self._server(),
+            user=user,
+            password=password,
+            read_only=True,
+            receive_timeout=TIMEOUT_SECONDS,
+            raise_exceptions=False,
+        )
 
     def _groups(self, connection: Connection, dn: str) -> tuple[str, ...]:
         given = self.settings

@@ -259,7 +259,11 @@ class OpenIdClient(OAuthClient):
         if self._keys is None or fresh or time.monotonic() - self._keys[0] > KEYS_SECONDS:
             async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
                 found = await self._json(client, await self._place("jwks_uri"))
-            self._keys = (time.monotonic(), KeySet.import_key_set(found))  # type: ignore[arg-type]
+            try:
+                keys = KeySet.import_key_set(found)  # type: ignore[arg-type]
+            except (JoseError, KeyError, TypeError, ValueError) as error:
+                raise ServiceUnavailable(self.name, "the issuer's keys can't be read") from error
+            self._keys = (time.monotonic(), keys)
         return self._keys[1]
 
     def _read(self, profile: Mapping[str, Any], token: Mapping[str, Any]) -> Profile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -150,5 +150,5 @@ def mapped_role(roles: Mapping[str, UUID], groups: Any, default: UUID | None) ->
     """The role of the first group in the map that somebody has, and whether a map was there at all."""
     if not roles:
         return default, False
-    had: Sequence[str] = [groups] if isinstance(groups, str) else [str(entry) for entry in groups or ()]
+    had = [str(entry) for entry in (groups if isinstance(groups, list | tuple) else [groups])]
     return next((role for group, role in roles.items() if group in had), default), True
