@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from api import extensions, flows, keys
 from api.auth import account_routes, shares, tfa
 from api.auth import routes as auth
+from api.auth.limiter import Limiter
 from api.auth.wiring import wire
 from api.background import Places
 from api.files import assets, importing, presigned, tus, zips
@@ -43,6 +44,7 @@ from api.rest import (
     explain,
     fields,
     file_exports,
+    health,
     history,
     imports,
     items,
@@ -60,6 +62,7 @@ from api.rest import (
 from domain.hooks.registry import ACTIONS
 from domain.query.limits import QueryLimits
 from domain.settings import Settings
+from projections.access.counters import store_of
 from projections.database import Database
 from projections.emitter import Emitter
 from projections.flows.runner import Flows
@@ -87,6 +90,7 @@ from services.files.tending import Sweeper
 from services.files.variants import Variants
 from services.flows.world import World
 from services.images.pool import ImagePool
+from services.mail.wiring import post_of
 from services.storage.locations import Locations
 from services.web.guarded import GuardedClient
 
@@ -115,6 +119,7 @@ ROOMS = (
     schema,
     auth,
     server,
+    health,
     utils,
     history,
     imports,
@@ -195,6 +200,7 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
             app[keys.IDEMPOTENCY].tidy,
             app[keys.LIBRARY].objects.beat,
             Sweeper(app[keys.RESUMABLE], lambda: models.current).run,
+            *([app[keys.POST].check] if settings.mail.verify else []),
         )
         watches = [asyncio.create_task(watch()) for watch in watched]
         app[keys.EMITTER].act(("server.start",), {}, None)
@@ -226,17 +232,6 @@ def _wire_files(app: web.Application, settings: Settings, database: Database) ->
     return images
 
 
-class _Letters:
-    """Letters of flows, through the post of whoever signs people in."""
-
-    def __init__(self, app: web.Application) -> None:
-        self._app = app
-
-    def letter(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> None:
-        """Send one."""
-        self._app[keys.POST].letter(to, subject, template, variables)
-
-
 def _wire(app: web.Application, settings: Settings, database: Database, models: ModelStore) -> None:
     reader = Reader(database, QueryLimits.of(settings.query, settings.database.statement_timeout))
     writer = ItemWriter(database, reader, settings)
@@ -252,7 +247,9 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     app[keys.CONTENT_VERSIONS] = ContentVersions(database, reader, writer)
     app[keys.IDEMPOTENCY] = idempotency = IdempotencyKeys(database)
     app[keys.PAST] = past = PastReader(database, reader, settings.history.fold_limit)
-    world = World(GuardedClient(settings.files.import_deny), _Letters(app))
+    app[keys.LIMITER] = Limiter(settings.limiter, store_of(settings.limiter.store, database))
+    app[keys.POST] = post = post_of(settings, database)
+    world = World(GuardedClient(settings.files.import_deny), post)
     services = FlowServices(database, models, reader, writer, rights, contexts, world, settings.flows)
     installed = app[keys.EXTENSIONS]
     installed.door.open(services)

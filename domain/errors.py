@@ -321,6 +321,16 @@ class RequestsExceeded(ActaError):
         self.retry_after = retry_after
 
 
+class EmailLimitExceeded(ActaError):
+    """More mail than this server is set to send: ``points`` letters in ``duration`` seconds."""
+
+    code, status = "EMAIL_LIMIT_EXCEEDED", 429
+
+    def __init__(self, points: int, duration: int, message: str | None) -> None:
+        text = " ".join(filter(None, ("Email sending limit exceeded.", message)))
+        super().__init__(text, points=points, duration=duration, **({"message": message} if message else {}))
+
+
 class RouteNotFound(ActaError):
     """No such route; ``path`` is the path as requested."""
 

@@ -127,6 +127,15 @@ class LimiterSettings(Group):
     registration_enabled: bool = Field(True, alias="RATE_LIMITER_REGISTRATION_ENABLED")
     registration_points: int = Field(5, alias="RATE_LIMITER_REGISTRATION_POINTS", ge=1)
     registration_duration: int = Field(60, alias="RATE_LIMITER_REGISTRATION_DURATION", ge=1)
+    mail_enabled: bool = Field(False, alias="RATE_LIMITER_EMAIL_ENABLED")
+    mail_points: int = Field(60, alias="RATE_LIMITER_EMAIL_POINTS", ge=1)
+    mail_duration: int = Field(60, alias="RATE_LIMITER_EMAIL_DURATION", ge=1)
+    mail_queue: int = Field(1_000_000, alias="RATE_LIMITER_EMAIL_QUEUE_SIZE", ge=1)
+    mail_message: str | None = Field(None, alias="RATE_LIMITER_EMAIL_ERROR_MESSAGE")
+    flow_mail_enabled: bool = Field(False, alias="RATE_LIMITER_EMAIL_FLOWS_ENABLED")
+    flow_mail_points: int = Field(1, alias="RATE_LIMITER_EMAIL_FLOWS_POINTS", ge=1)
+    flow_mail_duration: int = Field(60, alias="RATE_LIMITER_EMAIL_FLOWS_DURATION", ge=1)
+    flow_mail_message: str | None = Field(None, alias="RATE_LIMITER_EMAIL_FLOWS_ERROR_MESSAGE")
 
     def model_post_init(self, context: Any) -> None:
         """The limit for everybody has to let more through than the one for each.
@@ -167,6 +176,7 @@ class MailSettings(Group):
 
     sender: str = Field("no-reply@example.com", alias="EMAIL_FROM")
     transport: Literal["sendmail", "smtp"] = Field("sendmail", alias="EMAIL_TRANSPORT")
+    verify: bool = Field(True, alias="EMAIL_VERIFY_SETUP")
     templates: str = Field("./templates", alias="EMAIL_TEMPLATES_PATH")
     sendmail: str = Field("/usr/sbin/sendmail", alias="EMAIL_SENDMAIL_PATH")
     host: str = Field("localhost", alias="EMAIL_SMTP_HOST")

@@ -16,9 +16,9 @@ from domain.log import Record
 from domain.settings import Settings
 from projections.database import Database
 from projections.system.accounts import Accounts
-from projections.system.letters import letter_defaults
 from services.mail.markdown import rendered
 from services.mail.post import Post
+from services.mail.wiring import post_of
 from workers.follower import Batch, OutwardFollower
 
 COLLECTION = "directus_notifications"
@@ -67,6 +67,5 @@ class Notices(OutwardFollower):
 
     def _carrier(self) -> Post:
         if self._post is None:
-            defaults = letter_defaults(self._database, self._settings.server.public_url)
-            self._post = Post(self._settings.mail, defaults)
+            self._post = post_of(self._settings, self._database)
         return self._post

@@ -8,38 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 from domain.errors import RequestsExceeded
 from domain.settings import LimiterSettings
-from projections.access.counters import Count, Counters
+from projections.access.counters import Store
 
 PURGE_SECONDS = 60.0
-
-
-class Memory:
-    """Counters of one process."""
-
-    def __init__(self) -> None:
-        self._spans: dict[str, tuple[int, float]] = {}
-
-    async def count(self, name: str, seconds: float | None) -> Count:
-        """Count one attempt in a span of so many seconds."""
-        now = time.monotonic()
-        points, ends = self._spans.get(name, (0, 0.0))
-        if ends <= now:
-            points, ends = 0, now + (seconds or math.inf)
-        self._spans[name] = (points + 1, ends)
-        return Count(points + 1, ends - now)
-
-    async def purge(self) -> None:
-        """Drop spans that are over."""
-        now = time.monotonic()
-        self._spans = {name: span for name, span in self._spans.items() if span[1] > now}
 
 
 class Limiter:
     """Refuses what is too much. One per process; with the store `postgres` all of them count together."""
 
-    def __init__(self, settings: LimiterSettings, counters: Counters) -> None:
+    def __init__(self, settings: LimiterSettings, counters: Store) -> None:
         self._settings = settings
-        self._store = Memory() if settings.store == "memory" else counters
+        self._store = counters
         self._purged = time.monotonic()
 
     async def request(self, address: str | None) -> None:
@@ -62,6 +41,12 @@ class Limiter:
         given = self._settings
         if given.registration_enabled:
             await self._count(f"register:{address}", given.registration_points, given.registration_duration)
+
+    async def milliseconds(self) -> float:
+        """How long counting takes just now."""
+        began = time.perf_counter()
+        await self._store.count("health", 1.0)
+        return (time.perf_counter() - began) * 1000
 
     async def _count(self, name: str, points: int, seconds: int) -> None:
         if time.monotonic() - self._purged > PURGE_SECONDS:

@@ -9,8 +9,6 @@ from api.auth.accounts import AccountService
 from api.auth.attempts import Attempts
 from api.auth.authenticate import Authenticator
 from api.auth.issuing import Issuer
-from api.auth.letters import mail_defaults
-from api.auth.limiter import Limiter
 from api.auth.login import Login
 from api.auth.sessions import Sessions
 from api.auth.shares import ShareLogin
@@ -21,7 +19,6 @@ from projections.system.accounts import Accounts
 from projections.system.rights import RightsStore
 from projections.system.share_rights import ShareRights
 from projections.system.users import UserLog
-from services.mail.post import Post
 
 
 def wire(app: web.Application, rights: RightsStore) -> None:
@@ -35,8 +32,7 @@ def wire(app: web.Application, rights: RightsStore) -> None:
     users = UserLog(database, models, app[keys.WRITER], app[keys.CONTEXTS])
     attempts = Attempts(counters, accounts, users, rights)
     issuer = Issuer(models, rights, sessions, signer, settings.auth, users, accounts, app[keys.EMITTER])
-    post = Post(settings.mail, lambda: mail_defaults(accounts, settings))
-    app[keys.LIMITER] = Limiter(settings.limiter, counters)
+    post = app[keys.POST]
     app[keys.SIGNER] = signer
     app[keys.SEAL] = seal
     app[keys.SESSIONS] = sessions
@@ -44,7 +40,6 @@ def wire(app: web.Application, rights: RightsStore) -> None:
     app[keys.ATTEMPTS] = attempts
     app[keys.ISSUER] = issuer
     app[keys.USERS] = users
-    app[keys.POST] = post
     app[keys.ACCOUNTS] = AccountService(accounts, users, app[keys.ITEMS], rights, signer, post, settings)
     app[keys.LOGIN] = login = Login(accounts, sessions, issuer, users, attempts, seal)
     if settings.providers.names:

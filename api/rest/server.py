@@ -1,27 +1,22 @@
-"""`/server`: is it there, is it well, what is it."""
+"""`/server`: is it there, what is it."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 from aiohttp import web
 
-from api.keys import CONTEXT, DATABASE, ITEMS, MODELS, REQUEST_ID, SETTINGS, STORAGE_HEALTH, Context
+from api.keys import CONTEXT, ITEMS, MODELS, REQUEST_ID, SETTINGS, Context
 from api.realtime.logs import allowed
-from api.responses import data, empty, raw_json
+from api.responses import data, empty
 from domain.access.caller import SYSTEM
 from domain.access.rights import ADMINISTRATOR
-from domain.errors import ServiceUnavailable
 from domain.settings import RealtimeSettings
 from domain.settings_files import FilesSettings
-from projections.log.cursors import Overview, overview
-from projections.time import decoding
 
 VERSION = "11.17.4"
-THRESHOLD_MS = 150
 PUBLIC_FIELDS = (
     "project_name", "project_descriptor", "project_logo", "project_color", "default_appearance",
     "default_theme_light", "default_theme_dark", "theme_light_overrides", "theme_dark_overrides",
@@ -94,92 +89,9 @@ def _sockets(settings: RealtimeSettings, admin: bool) -> dict[str, Any] | bool:
     }
 
 
-async def health(request: web.Request) -> web.Response:
-    """GET /server/health: 503 when a part is down; the parts are shown to administrators."""
-    database = request.app[DATABASE]
-    began = time.perf_counter()
-    status = "ok"
-    check: dict[str, Any] = {"componentType": "datastore", "observedUnit": "ms", "threshold": THRESHOLD_MS}
-    followers: list[Overview] = []
-    kept: int | None = None
-    try:
-        async with database.connection() as connection:
-            followers = await overview(connection)
-            kept = await decoding.kept(connection, decoding.slot_of(database))
-    except ServiceUnavailable as error:
-        status = "error"
-        check["output"] = error.message
-    milliseconds = round((time.perf_counter() - began) * 1000, 3)
-    if status == "ok" and milliseconds > THRESHOLD_MS:
-        status = "warn"
-    check |= {"status": status, "observedValue": milliseconds}
-    threshold = request.app[SETTINGS].metrics.lag_threshold
-    behind = {f"followers:{entry.name}": [_follower_check(entry, threshold)] for entry in followers}
-    if request.app[SETTINGS].history.external:
-        behind["external:slot"] = [_slot_check(kept, request.app[SETTINGS].history.external_limit)]
-    stores = await request.app[STORAGE_HEALTH].checks(request.app)
-    others = {found["status"] for (found,) in behind.values()} | {
-        found["status"] for found in stores.values()
-    }
-    status = next((worst for worst in ("error", "warn") if worst in {status, *others}), "ok")
-    answer: dict[str, Any] = {"status": status}
-    if request[CONTEXT].rights.admin:
-        answer |= {
-            "releaseId": VERSION,
-            "serviceId": request.app[SETTINGS].server.public_url,
-            "checks": {
-                "pg:responseTime": [check],
-                **_pool_checks(database.statistics()),
-                **{name: [found] for name, found in stores.items()},
-                **behind,
-            },
-        }
-    response = raw_json(orjson.dumps(answer), 503 if status == "error" else 200)
-    response.headers["Content-Type"] = "application/health+json; charset=utf-8"
-    return response
-
-
-def _follower_check(entry: Overview, threshold: int) -> dict[str, Any]:
-    """How far a follower is behind; its last error while it is in trouble."""
-    trouble = entry.error or (f"{entry.parked} events were parked" if entry.parked else None)
-    return {
-        "status": "warn" if trouble or entry.lag > threshold else "ok",
-        "componentType": "component",
-        "observedUnit": "events",
-        "observedValue": entry.lag,
-        "threshold": threshold,
-        **({"output": trouble} if trouble else {}),
-    }
-
-
-def _slot_check(kept: int | None, limit: int) -> dict[str, Any]:
-    """How much of the server's log is kept for changes by others; a warning from half of the limit on."""
-    return {
-        "status": "ok" if kept is not None and kept <= limit // 2 else "warn",
-        "componentType": "datastore",
-        "observedUnit": "bytes",
-        "observedValue": kept,
-        "threshold": limit // 2,
-        **({} if kept is not None else {"output": "no worker looks for changes by others"}),
-    }
-
-
-def _pool_checks(pool: dict[str, int]) -> dict[str, Any]:
-    available = pool.get("pool_available", 0)
-    observed = {
-        "pg:connectionsAvailable": available,
-        "pg:connectionsUsed": pool.get("pool_size", 0) - available,
-    }
-    return {
-        name: [{"status": "ok", "componentType": "datastore", "observedValue": value}]
-        for name, value in observed.items()
-    }
-
-
 def routes() -> list[web.RouteDef]:
     """The routes of `/server`."""
     return [
         web.get("/server/ping", ping),
         web.get("/server/info", info),
-        web.get("/server/health", health),
     ]

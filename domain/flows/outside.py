@@ -29,6 +29,6 @@ class Outside(Protocol):
     ) -> Answer:
         """Ask another server. Raises Unreachable, also for addresses that must not be asked."""
 
-    async def mail(self, message: Mapping[str, Any]) -> None:
-        """Send a mail some time: ``to``, ``cc``, ``bcc``, ``replyTo``, ``subject``, ``html`` or ``template``
-        with ``data``. Raises ActaError when it can't even be queued."""
+    async def mail(self, message: Mapping[str, Any], flow: str) -> None:
+        """Send a mail of a flow some time: ``to``, ``cc``, ``bcc``, ``replyTo``, ``subject``, ``html`` or
+        ``template`` with ``data``. Raises ActaError when it can't even be queued."""

@@ -176,7 +176,7 @@ class OutsideOperations:
 
     async def mail(self, options: Options, run: Run) -> None:
         """Send a mail; its failures are told in the log only."""
-        await self._services.outside.mail(options)
+        await self._services.outside.mail(options, run.flow.id)
 
     async def script(self, options: Options, run: Run) -> Any:
         """Run JavaScript on the data."""

@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from domain.errors import InvalidPayload
 from domain.flows.outside import Answer
 from domain.flows.outside import Unreachable as NoAnswer
+from services.mail.limits import MailLimits
 from services.mail.markdown import rendered
 from services.mail.templates import as_html
 from services.web.guarded import GuardedClient, Unreachable
@@ -25,8 +26,12 @@ LARGEST: Final = 16 * 1024 * 1024
 class Letters(Protocol):
     """Takes letters and sends them some time."""
 
-    def letter(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> None:
-        """Send one."""
+    @property
+    def limits(self) -> MailLimits:
+        """How many are sent."""
+
+    def letter(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> bool:
+        """Send one, if there is a place for it."""
 
 
 class World:
@@ -51,18 +56,21 @@ class World:
         except Unreachable as error:
             raise NoAnswer(str(error)) from error
 
-    async def mail(self, message: Mapping[str, Any]) -> None:
-        """Write a letter to everybody who is named.
+    async def mail(self, message: Mapping[str, Any], flow: str) -> None:
+        """Write a letter of a flow to everybody who is named.
 
         Raises:
             InvalidPayload: when nobody is.
+            EmailLimitExceeded
         """
         readers = [reader for name in ("to", "cc", "bcc") for reader in _addresses(message.get(name))]
         if not readers:
             raise InvalidPayload('"to" is required')
         template, variables = _text(message)
+        await self._letters.limits.flow(flow)
         for reader in readers:
-            self._letters.letter(reader, str(message.get("subject") or ""), template, variables)
+            if not self._letters.letter(reader, str(message.get("subject") or ""), template, variables):
+                raise self._letters.limits.full()
 
 
 async def _answer(response: ClientResponse) -> Answer:

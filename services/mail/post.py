@@ -8,49 +8,92 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import TypeAlias
 
 from domain.settings import MailSettings
-from services.mail.sending import Letter, NotSent, send
+from services.mail.limits import MailLimits
+from services.mail.sending import Letter, NotSent, send, verify
 from services.mail.templates import TemplateError, render
 
 log = logging.getLogger("acta.mail")
 
 PAUSES_SECONDS = (1.0, 10.0, 60.0)
-MOST_WAITING = 1000
 AT_ONCE = 4
 PATIENCE_SECONDS = 5.0
+VERIFIED_SECONDS = 60.0
 
 Defaults = Callable[[], Awaitable[Mapping[str, object]]]
 """The variables that every template gets; ``projectName`` is the sender's name as well."""
 
+Posted: TypeAlias = tuple[str, str, str, dict[str, object]]
+"""Address, subject, template and its variables."""
+
 
 class Post:
-    """Takes letters and sends them. One per process."""
+    """Takes letters and sends them in their order. One per process."""
 
-    def __init__(self, settings: MailSettings, defaults: Defaults) -> None:
+    def __init__(self, settings: MailSettings, defaults: Defaults, limits: MailLimits) -> None:
         self._settings = settings
         self._defaults = defaults
+        self.limits = limits
+        self._waiting: deque[Posted] = deque()
+        self._handing: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._verified: tuple[float, str | None] | None = None
 
-    def letter(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> None:
-        """Send a letter soon; never raises, never waits."""
-        if len(self._sending) >= MOST_WAITING:
+    def letter(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> bool:
+        """Send a letter soon; never raises, never waits. False when there is no place for it."""
+        if len(self._waiting) + len(self._sending) >= self.limits.most_waiting:
             log.error("mail %s to %s dropped: too many are waiting", template, to)
-            return
-        task = asyncio.create_task(self._deliver(to, subject, template, dict(variables)))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+            return False
+        self._waiting.append((to, subject, template, dict(variables)))
+        if self._handing is None or self._handing.done():
+            self._handing = asyncio.create_task(self._hand_over())
+        return True
+
+    async def trouble(self) -> str | None:
+        """Why letters can't be sent at present, as far as was seen within a minute; None when they can."""
+        now = time.monotonic()
+        if self._verified is None or now - self._verified[0] > VERIFIED_SECONDS:
+            try:
+                await verify(self._settings)
+                self._verified = (now, None)
+            except NotSent as error:
+                self._verified = (now, str(error))
+        return self._verified[1]
+
+    async def check(self) -> None:
+        """Warn when letters can't be sent."""
+        if (trouble := await self.trouble()) is not None:
+            log.warning("mail can't be sent: %s", trouble)
 
     async def close(self) -> None:
         """Give letters on their way a little time."""
-        if self._sending:
-            _, left = await asyncio.wait(self._sending, timeout=PATIENCE_SECONDS)
-            for task in left:
-                task.cancel()
-            if left:
-                log.error("%s letters were not sent", len(left))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while tasks := self._tasks():
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        left = len(self._waiting) + len(self._sending)
+        for task in self._tasks():
+            task.cancel()
+        if left:
+            log.error("%s letters were not sent", left)
+
+    def _tasks(self) -> set[asyncio.Task[None]]:
+        handing = self._handing
+        return self._sending | ({handing} if handing is not None and not handing.done() else set())
+
+    async def _hand_over(self) -> None:
+        while self._waiting:
+            await self.limits.turn()
+            task = asyncio.create_task(self._deliver(*self._waiting.popleft()))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
 
     async def _deliver(self, to: str, subject: str, template: str, variables: dict[str, object]) -> None:
         for pause in (*PAUSES_SECONDS, None):

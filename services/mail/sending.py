@@ -15,6 +15,7 @@ import aiosmtplib
 from domain.settings import MailSettings
 
 TIMEOUT_SECONDS = 30.0
+VERIFY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,35 @@ async def send(settings: MailSettings, letter: Letter) -> None:
         await _through_smtp(settings, message)
 
 
+async def verify(settings: MailSettings) -> None:
+    """Whether the server would take letters; a program is believed.
+
+    Raises:
+        NotSent
+    """
+    if settings.transport == "sendmail":
+        return
+    client = _client(settings, VERIFY_SECONDS)
+    try:
+        async with client:
+            await client.noop()
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        raise NotSent(f"{type(error).__name__}: {error}", lasting=False) from error
+
+
+def _client(settings: MailSettings, seconds: float) -> aiosmtplib.SMTP:
+    return aiosmtplib.SMTP(
+        hostname=settings.host,
+        port=settings.port,
+        username=settings.user,
+        password=settings.password.get_secret_value() if settings.password else None,
+        use_tls=settings.secure,
+        start_tls=False if settings.secure or settings.ignore_tls else None,
+        local_hostname=settings.name,
+        timeout=seconds,
+    )
+
+
 def _message(settings: MailSettings, letter: Letter) -> EmailMessage:
     message = EmailMessage()
     message["From"] = Address(letter.sender_name, addr_spec=settings.sender)
@@ -65,17 +95,8 @@ def _message(settings: MailSettings, letter: Letter) -> EmailMessage:
 
 async def _through_smtp(settings: MailSettings, message: EmailMessage) -> None:
     try:
-        await aiosmtplib.send(
-            message,
-            hostname=settings.host,
-            port=settings.port,
-            username=settings.user,
-            password=settings.password.get_secret_value() if settings.password else None,
-            use_tls=settings.secure,
-            start_tls=False if settings.secure or settings.ignore_tls else None,
-            local_hostname=settings.name,
-            timeout=TIMEOUT_SECONDS,
-        )
+        async with _client(settings, TIMEOUT_SECONDS) as client:
+            await client.send_message(message)
     except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
         code = error.code if isinstance(error, aiosmtplib.SMTPResponseException) else 550
         raise NotSent(f"{type(error).__name__} {code}", lasting=code >= 500) from error

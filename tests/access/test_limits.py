@@ -166,3 +166,8 @@ def test_settings_of_limits() -> None:
 async def test_the_server_tells_its_limits(server: Server, api: Client) -> None:
     info = (await api.request("GET", "/server/info", headers=behind("192.0.2.3"))).data
     assert (info["rateLimit"], info["rateLimitGlobal"]) == ({"points": 20, "duration": 3}, False)
+    health = (await api.request("GET", "/server/health", headers=behind("192.0.2.3"))).body
+    assert health["checks"]["email:connection"] == [{"status": "ok", "componentType": "email"}]
+    [limiter] = health["checks"]["rateLimiter:responseTime"]
+    assert (limiter["status"], limiter["componentType"]) == ("ok", "ratelimiter")
+    assert "rateLimiterGlobal:responseTime" not in health["checks"]

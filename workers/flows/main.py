@@ -6,10 +6,9 @@ import asyncio
 
 from domain.settings import Settings
 from projections.database import Database
-from projections.system.letters import letter_defaults
 from services.extensions.loading import Extensions
 from services.flows.wiring import flows_for
-from services.mail.post import Post
+from services.mail.wiring import post_of
 from workers.flows.beginning import FlowFollower
 from workers.flows.executing import Executor
 from workers.flows.schedules import Schedules
@@ -28,7 +27,7 @@ async def run(
     stop: asyncio.Event,
 ) -> None:
     """Execute runs and schedules while this process leads the follower of flows."""
-    post = Post(settings.mail, letter_defaults(database, settings.server.public_url))
+    post = post_of(settings, database)
     wired = await flows_for(settings, database, post, extensions)
     watched = (wired.models.watch, wired.rights.watch, wired.flows.store.watch)
     watches = [asyncio.create_task(watch()) for watch in watched]

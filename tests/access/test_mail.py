@@ -1,0 +1,86 @@
+"""How much mail is sent, in which order, and what is told of a mail server that is not there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+
+from domain.errors import EmailLimitExceeded
+from domain.settings import LimiterSettings, MailSettings
+from projections.access.counters import Memory
+from services.flows.world import World
+from services.mail.limits import MailLimits
+from services.mail.post import Post
+from services.web.guarded import GuardedClient
+from tests.support.server import free_port
+from tests.support.smtp import Mailbox
+
+
+async def defaults() -> Mapping[str, object]:
+    return {"projectName": "Tests"}
+
+
+@asynccontextmanager
+async def post(port: int, **limits: object) -> AsyncIterator[Post]:
+    settings = MailSettings(EMAIL_TRANSPORT="smtp", EMAIL_SMTP_HOST="127.0.0.1", EMAIL_SMTP_PORT=port)
+    found = Post(settings, defaults, MailLimits(LimiterSettings.model_validate(limits), Memory()))
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+async def test_letters_wait_for_their_turn(mail: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    limits = {
+        "RATE_LIMITER_EMAIL_ENABLED": True,
+        "RATE_LIMITER_EMAIL_POINTS": 2,
+        "RATE_LIMITER_EMAIL_DURATION": 1,
+        "RATE_LIMITER_EMAIL_QUEUE_SIZE": 4,
+    }
+    began = time.monotonic()
+    async with post(mail.port, **limits) as letters:
+        taken = [letters.letter(f"{number}@example.com", "s", "base", {}) for number in range(6)]
+        assert taken == [True] * 4 + [False] * 2
+        assert "dropped" in caplog.text
+        for number in range(4):
+            await mail.letter(f"{number}@example.com")
+            if number > 1:
+                assert time.monotonic() - began > 0.9, number
+        assert letters.letter("5@example.com", "s", "base", {})
+    await mail.letter("5@example.com")
+
+
+async def test_each_flow_has_its_budget(mail: Mailbox) -> None:
+    limits = {
+        "RATE_LIMITER_EMAIL_FLOWS_ENABLED": True,
+        "RATE_LIMITER_EMAIL_FLOWS_ERROR_MESSAGE": "Ask the administrator.",
+    }
+    async with post(mail.port, **limits) as letters:
+        world = World(GuardedClient(()), letters)
+        message = {"to": "a@example.com", "subject": "s", "body": "b"}
+        await world.mail(message, "one")
+        with pytest.raises(EmailLimitExceeded) as refused:
+            await world.mail(message, "one")
+        await world.mail(message, "two")
+    entry = refused.value.entry()
+    assert entry["message"] == "Email sending limit exceeded. Ask the administrator."
+    extensions = {"points": 1, "duration": 60, "message": "Ask the administrator."}
+    assert entry["extensions"] == {**extensions, "code": "EMAIL_LIMIT_EXCEEDED"}
+    for _ in range(2):
+        await mail.letter("a@example.com")
+
+
+async def test_a_server_that_is_not_there_is_told_of(mail: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    async with post(mail.port) as letters:
+        assert await letters.trouble() is None
+    async with post(free_port()) as letters:
+        with caplog.at_level(logging.WARNING):
+            await letters.check()
+        assert "mail can't be sent" in caplog.text
+        began = time.monotonic()
+        assert "SMTPConnectError" in str(await letters.trouble())
+        assert time.monotonic() - began < 0.1, "what was seen is remembered"
