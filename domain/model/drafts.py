@@ -16,6 +16,8 @@ from domain.model.metadata_rows import COLLECTION_META, FIELD_META, RELATION_MET
 from domain.model.naming import check_collection_name, check_field_name
 from domain.model.types import ALIAS_SPECIALS, TYPES, ColumnType, column_type
 
+MOST = 2**31 - 1
+"""The largest number that PostgreSQL reads in a type; which ones it then allows, it says itself."""
 NO_LENGTH = -5
 """What the wire shows as the length of a text that has none."""
 
@@ -327,8 +329,8 @@ def _whole(schema: Mapping[str, Any], name: str, least: int) -> int | None:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidPayload(f'"{name}" must be a number') from None
-    if number < least:
-        raise InvalidPayload(f'"{name}" must be at least {least}')
+    if not least <= number <= MOST:
+        raise InvalidPayload(f'"{name}" must be from {least} to {MOST}')
     return number
 
 

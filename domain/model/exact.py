@@ -13,6 +13,7 @@ from typing import Any
 
 from domain.errors import InvalidPayload
 from domain.model.drafts import (
+    MOST,
     CollectionDraft,
     ColumnDraft,
     Default,
@@ -170,7 +171,9 @@ def sequence_of(default: Default | None) -> str | None:
 
 def _number(schema: Mapping[str, Any], name: str) -> int | None:
     value = schema.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if -MOST <= value <= MOST else None
 
 
 def _special(value: Any) -> tuple[str, ...]:

@@ -226,6 +226,15 @@ def _check_names(entry: Any, part: str) -> None:
     for name in _KEYS[part]:
         if not isinstance(entry.get(name), str) or not entry[name]:
             raise InvalidPayload(f'"{part}" entries need "{name}"')
+    check_members(entry, part)
+
+
+def check_members(entry: Mapping[str, Any], part: str) -> None:
+    """That what has to be objects are some, or null.
+
+    Raises:
+        InvalidPayload: otherwise.
+    """
     for name in ("meta", "schema"):
         if entry.get(name) is not None and not isinstance(entry[name], Mapping):
             raise InvalidPayload(f'"{part}.{name}" must be of type object')
@@ -249,8 +258,10 @@ def check_diff(body: Any) -> tuple[str, Object]:
         for entry in found[part]:
             _check_names(entry, part)
             _check_changes(entry.get("diff"), part)
-            if whole_kind(entry) == "N" and not isinstance(entry["diff"][0]["rhs"], Mapping):
-                raise InvalidPayload(f'"diff.{part}.rhs" must be of type object')
+            if whole_kind(entry) == "N":
+                if not isinstance(entry["diff"][0]["rhs"], Mapping):
+                    raise InvalidPayload(f'"diff.{part}.rhs" must be of type object')
+                check_members(entry["diff"][0]["rhs"], part)
     return body["hash"], found
 
 

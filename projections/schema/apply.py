@@ -12,7 +12,7 @@ from domain.model.drafts import CollectionDraft, RelationDraft, relation_draft
 from domain.model.exact import Types, exact_collection, exact_field
 from domain.model.naming import MAX_IDENTIFIER
 from domain.model.schema import Relation
-from domain.model.schema_diff import whole_kind
+from domain.model.schema_diff import check_members, whole_kind
 from projections.schema import collections, ddl, fields, relations
 from projections.schema.exact import known_types, make_types
 from projections.schema.work import Work
@@ -41,7 +41,7 @@ async def apply_diff(work: Work, current: Mapping[str, Any], diff: Mapping[str, 
             after = _edited(before, entry)
             if before.get("schema") != after.get("schema"):
                 raise InvalidPayload(f'The table and the key of "{entry["collection"]}" can\'t be changed')
-            await collections.update_collection(work, entry["collection"], after["meta"])
+            await collections.update_collection(work, entry["collection"], after.get("meta"))
     await _change_fields(work, current, diff, made, types)
     await work.reload()
     await _change_relations(work, current, diff)
@@ -72,12 +72,11 @@ async def _create_collections(work: Work, diff: Mapping[str, Any], types: Types)
 
 def _group(entry: Entry) -> Any:
     group = (_new(entry).get("meta") or {}).get("group")
-    return None if group == entry["collection"] else group
+    return group if isinstance(group, str) and group != entry["collection"] else None
 
 
 def _draft(entry: Entry, own: list[Entry], types: Types) -> CollectionDraft:
-    target = {**_new(entry), "collection": entry["collection"]}
-    return exact_collection(target, [_uuid_key(_new(one)) for one in own], types)
+    return exact_collection(_new(entry), [_uuid_key(_new(one)) for one in own], types)
 
 
 def _uuid_key(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -138,8 +137,11 @@ def _indexed(entry: Entry) -> dict[str, bool]:
     change = entry["diff"][0]
     if change["kind"] == "D":
         return {"is_indexed": False}
-    value = change["rhs"]
-    return {"is_indexed": bool(value["schema"]["is_indexed"] if isinstance(value, Mapping) else value)}
+    value = change.get("rhs")
+    if isinstance(value, Mapping):
+        schema = value.get("schema")
+        value = schema.get("is_indexed") if isinstance(schema, Mapping) else None
+    return {"is_indexed": bool(value)}
 
 
 async def _change_relations(work: Work, current: Mapping[str, Any], diff: Mapping[str, Any]) -> None:
@@ -196,8 +198,11 @@ def _relation_draft(target: Mapping[str, Any]) -> RelationDraft:
 
 
 def _new(entry: Entry) -> Mapping[str, Any]:
-    target: Mapping[str, Any] = entry["diff"][0]["rhs"]
-    return target
+    """What is to be made; its names are those of the entry."""
+    return {
+        **entry["diff"][0]["rhs"],
+        **{name: entry[name] for name in ("collection", "field") if name in entry},
+    }
 
 
 def _key(entry: Entry) -> tuple[str, str]:
@@ -217,4 +222,7 @@ def _edited(before: Mapping[str, Any], entry: Entry) -> Mapping[str, Any]:
         after: Mapping[str, Any] = applied(before, entry["diff"])
     except (LookupError, TypeError, AttributeError) as error:
         raise InvalidPayload(f'The changes of "{entry["collection"]}" can\'t be applied: {error}') from None
+    if not isinstance(after, Mapping):
+        raise InvalidPayload(f'The changes of "{entry["collection"]}" leave no object')
+    check_members(after, entry["collection"])
     return after

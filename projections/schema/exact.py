@@ -19,8 +19,8 @@ _STATEMENTS = load("schema/types")
 async def known_types(work: Work, targets: Iterable[Mapping[str, Any]]) -> Types:
     """The types that the columns of these fields are of, as far as the database has them."""
     schemas = [target.get("schema") for target in targets]
-    names = {schema.get("data_type") for schema in schemas if isinstance(schema, Mapping)}
-    return await _known(work, [name for name in names if isinstance(name, str)])
+    names = [schema.get("data_type") for schema in schemas if isinstance(schema, Mapping)]
+    return await _known(work, [name for name in names if isinstance(name, str) and "\0" not in name])
 
 
 async def _known(work: Work, names: list[str]) -> Types:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.access.command import Command
-from domain.errors import InvalidPayload
+from domain.errors import InvalidForeignKey, InvalidPayload
 from projections.database import Database
 from projections.prepare import prepare
 from projections.schema.service import SchemaService
@@ -137,6 +137,44 @@ async def test_edits_are_exact(origin: Database, service: SchemaService, databas
     changed = SchemaService(origin, await ModelStore.open(origin)).snapshot(Command.internal())
     assert changed != document
     assert await copied(service, changed) == changed
+
+
+BENT: list[tuple[str, Any]] = [
+    ("fields", {"meta": []}),
+    ("fields", {"schema": 5}),
+    ("fields", {"schema": {"data_type": ["integer"]}, "type": "unknown"}),
+    ("fields", {"schema": {"data_type": "a\0b"}, "type": "unknown"}),
+    ("fields", {"schema": {"data_type": "character varying", "max_length": 10**12}, "type": "string"}),
+    ("fields", {"type": ["string"]}),
+    ("collections", {"meta": 5}),
+    ("collections", {"meta": {"group": ["x"]}}),
+    ("collections", {"schema": {"name": "bent", "primary_key": 5}}),
+    ("collections", {"schema": {"name": "bent", "primary_key": ["nosuch"]}}),
+    ("relations", {"related_collection": 5}),
+    ("relations", {"schema": {"on_delete": 5}}),
+    ("relations", {"meta": "x"}),
+]
+
+
+async def test_bent_diffs_are_refused(service: SchemaService, rows: Rows) -> None:
+    names = {
+        "collections": {"collection": "bent"},
+        "fields": {"collection": "bent", "field": "a"},
+        "relations": {"collection": "bent", "field": "a"},
+    }
+    whole: dict[str, Any] = {
+        "collections": {"meta": {}, "schema": {"name": "bent"}},
+        "fields": {"meta": {}, "schema": {"data_type": "integer"}, "type": "integer"},
+        "relations": {"meta": {}, "schema": None, "related_collection": None},
+    }
+    for part, change in BENT:
+        diff: dict[str, Any] = {"systemFields": []}
+        for name, keys in names.items():
+            target = {**whole[name], **(change if name == part else {})}
+            diff[name] = [{**keys, "diff": [{"kind": "N", "rhs": target}]}]
+        with pytest.raises((InvalidPayload, InvalidForeignKey)):
+            await service.apply(Command.internal(), {"hash": "x", "diff": diff}, force=True, dry=True)
+    assert await rows("select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
 
 
 async def test_types_that_are_not_there_are_refused(
