@@ -33,8 +33,13 @@ async def webhooks(connection: Connection, webhook: int | None = None) -> list[W
 async def note(
     connection: Connection, known: Sequence[Webhook], records: Sequence[Record], rewinds: int
 ) -> int:
-    """Open the deliveries of these events to webhooks that were active when they happened; how many."""
-    return await _open(connection, known, records, rewinds)
+    """Open the deliveries of these events to webhooks that were active when they happened; how many.
+
+    What happened before the database could deliver is left out: in a restored copy nothing is sent again.
+    """
+    row = await (await connection.execute(SQL["since"])).fetchone()
+    assert row is not None
+    return await _open(connection, known, [record for record in records if record.at >= row[0]], rewinds)
 
 
 async def note_again(connection: Connection, webhook: Webhook, records: Sequence[Record], replay: int) -> int:

@@ -17,6 +17,7 @@ from tests.support.server import acta
 from tests.support.waiting import until
 from workers import follower as module
 from workers.follower import EnvironmentTrouble
+from workers.kafka import client as client_module
 from workers.kafka.client import Client, Place, RefusedMessage
 from workers.main import run as run_worker
 
@@ -273,3 +274,71 @@ async def test_no_broker_at_the_start(database: Database, database_url: str, str
             return found is not None and found.failures > 0 and "Kafka" in (found.error or "")
 
         await until(told, 60)
+
+
+SOON = {"REQUEST_MS": 1500, "BLOCK_MS": 3000, "DELIVERY_SECONDS": 3, "COMMIT_SECONDS": 4}
+
+
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client gives up soon, so that seconds stand for an hour."""
+    for name, limit in SOON.items():
+        monkeypatch.setattr(client_module, name, limit)
+
+
+async def until_in_trouble(database: Database, failures: int) -> str:
+    """Wait until the publisher has failed so often; what operators are told."""
+    found: list[str] = []
+
+    async def told() -> bool:
+        async with database.connection() as connection:
+            entry = {entry.name: entry for entry in await cursors.overview(connection)}["kafka"]
+        found.append(entry.error or "")
+        return entry.failures >= failures
+
+    await until(told, 90)
+    return found[-1]
+
+
+async def test_a_broker_that_stays_away(
+    database: Database, database_url: str, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried(monkeypatch)
+    async with working(stream.settings(database_url)):
+        await write(database, 2)
+        await until_published(database, 2)
+        await asyncio.to_thread(stream.broker.kill)
+        await write(database, 3)
+        assert "Kafka: " in await until_in_trouble(database, 3)
+        # Nobody waits: what is written is sealed as ever.
+        await write(database, 4)
+        async with asyncio.timeout(20):
+            while await value(database, "select max(last_position) from acta.seals") < 9:
+                await asyncio.sleep(0.05)
+        stream.broker.start()
+        await until_published(database, 9)
+    assert sorted(map(position, stream.records())) == list(range(1, 10))
+
+
+async def test_a_broker_whose_disk_is_full(
+    database: Database, database_url: str, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried(monkeypatch)
+    async with working(stream.settings(database_url)):
+        await write(database, 2)
+        await until_published(database, 2)
+        # No file of the broker may grow any more: it gives up its only directory, and itself.
+        stream.broker.fill_disk()
+        await run(
+            database,
+            """
+            insert into acta.events (topic, collection, item, payload)
+            select 'item.updated', 'things', '1', jsonb_build_object('text', repeat(md5(n::text), 8000))
+            from generate_series(1, 8) n
+            """,
+        )
+        assert "Kafka: " in await until_in_trouble(database, 2)
+        await asyncio.to_thread(stream.broker.kill)
+        stream.broker.start()
+        await until_published(database, 10)
+    assert sorted(map(position, stream.records())) == list(range(1, 11))
+    assert await value(database, "select count(*) from acta.parked") == 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -34,6 +35,7 @@ from tests.support.server import free_port
 
 VERSION = "4.1.0"
 LOGGING_VERSION = "2.24.3"
+FULL_BYTES = 500_000
 START_SECONDS = 60.0
 CLUSTER = "4L6g3nShT-eMCtK--X86sw"
 PASSWORD = "a password of the tests"
@@ -104,7 +106,7 @@ class Broker:
         return done.stdout
 
     def start(self) -> None:
-        """Start, and wait until connections are accepted."""
+        """Start, and wait until connections are accepted. It ends with the thread that calls this."""
         with (self.folder / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(
                 self._java("kafka.Kafka", str(self.folder / "server.properties"), memory="384m"),
@@ -130,6 +132,11 @@ class Broker:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def fill_disk(self) -> None:
+        """Let none of its files grow beyond what a few small messages need, until it is started again."""
+        assert self._process is not None
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (FULL_BYTES, FULL_BYTES))
 
     def _java(self, main: str, *arguments: str, memory: str = "128m") -> list[str]:
         options = [f"-Xmx{memory}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import psycopg
 from standardwebhooks import Webhook
 
 from tests.support.http import Client, client
@@ -166,3 +167,20 @@ async def test_secrets_are_never_shown(api: Client, receiver: Receiver, server: 
 
 def verified(got: Got) -> Any:
     return Webhook(SECRET).verify(got.body, got.headers)
+
+
+async def test_a_log_from_elsewhere_is_not_sent_again(
+    api: Client, receiver: Receiver, served_url: str
+) -> None:
+    webhook = await make(api, f"{receiver.url}/old")
+    with psycopg.connect(served_url) as connection:
+        connection.execute(
+            """
+            insert into acta.events (at, topic, collection, item, payload)
+            values (now() - interval '1 day', 'item.created', 'notes', '900001', '{"id": 900001}'),
+                (now(), 'item.created', 'notes', '900002', '{"id": 900002}')
+            """
+        )
+    (told,) = await receiver.has("/old", 1)
+    assert told.json["key"] == 900002
+    assert len(await deliveries(api, webhook)) == 1

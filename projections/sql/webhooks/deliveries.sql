@@ -12,6 +12,10 @@ left join lateral (
 where %(webhook)s::int is null or webhook.id = %(webhook)s
 order by webhook.id;
 
+-- name: since
+-- When this database began to deliver. A log that was brought here from elsewhere tells of older events.
+select applied_at from acta.migrations where room = 'webhooks' and number = 1;
+
 -- name: hold
 -- Keep others from opening and closing deliveries of webhooks until the transaction ends.
 select pg_advisory_xact_lock(%(class)s, webhook) from unnest(%(webhooks)s::int[]) webhook order by webhook;
