@@ -47,6 +47,7 @@ class Run:
         error: What the last executed operation failed with; None after a success.
         depth: How many flows have called each other to get here.
         secrets: Texts of its trigger that are not to be written down.
+        messages: Of the errors in the data, by key: what is written down has them.
         astray: What is wrong with the links of the flow, where it is.
     """
 
@@ -59,6 +60,7 @@ class Run:
     depth: int = 0
     secrets: frozenset[str] = frozenset()
     astray: str | None = None
+    messages: dict[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> set[str]:
@@ -148,6 +150,8 @@ async def _execute(operation: Operation, run: Run, performers: Performers) -> No
         except (ActaError, ErrorGroup) as error:
             result, status, following = failure(error), "reject", operation.reject
             run.error = error
+            if isinstance(error, ActaError):
+                run.messages[operation.key] = error.message
         except (TypeError, ValueError) as error:
             # Options of a kind that the operation can't use, or a result that is no JSON.
             result, status, following = {}, "reject", operation.reject
@@ -167,6 +171,18 @@ def failure(error: ActaError | ErrorGroup) -> Any:
         "code": error.code,
         "status": error.status,
     }
+
+
+def told(run: Run) -> dict[str, Any]:
+    """The data of a run as it is written down: errors in it with their messages."""
+    found = dict(run.data)
+    for key, message in run.messages.items():
+        error = run.data.get(key)
+        if isinstance(error, dict) and error.get("name") == "DirectusError":
+            found[key] = {**error, "message": message}
+            if run.data["$last"] is error:
+                found["$last"] = found[key]
+    return found
 
 
 def returned(run: Run, wanted: Any) -> Any:

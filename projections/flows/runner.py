@@ -15,7 +15,7 @@ from domain.errors import InvalidPayload
 from domain.events import FlowRan
 from domain.flows.model import Flow
 from domain.flows.redaction import redacted, secret_texts
-from domain.flows.running import Around, Perform, Run, begin, proceed, raised, returned
+from domain.flows.running import Around, Perform, Run, begin, proceed, raised, returned, told
 from domain.log.originator import join_originator
 from projections.flows import operations
 from projections.flows.items import ItemOperations, parsed
@@ -134,7 +134,7 @@ class Flows:
             return
         record = None
         if run.flow.accountability == "all":
-            record = redacted({"steps": run.steps, "data": run.data}, run.data["$env"], run.secrets)
+            record = redacted({"steps": run.steps, "data": told(run)}, run.data["$env"], run.secrets)
         caller = run.caller
         event = FlowRan(
             originator_id=join_originator(FLOWS, run.flow.id),

@@ -142,7 +142,13 @@ async def unfinished(connection: Connection, after: int, limit: int) -> list[Kep
 async def keep(connection: Connection, number: int, run: Run) -> None:
     """How far a run has come; the environment is that of whoever takes it up."""
     data = {name: value for name, value in run.data.items() if name != "$env"}
-    state = {"data": data, "steps": run.steps, "next": run.next, "failed": run.error is not None}
+    state = {
+        "data": data,
+        "steps": run.steps,
+        "next": run.next,
+        "failed": run.error is not None,
+        "messages": run.messages,
+    }
     await connection.execute(SQL["keep"], {"id": number, "state": Jsonb(state)})
 
 

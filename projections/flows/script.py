@@ -51,5 +51,15 @@ async def run_script(
     for line in found.get("log", ()):
         log.info("script: %s", line)
     if "thrown" in found:
-        raise Rejected(found["thrown"])
+        raise Rejected(_value(found["thrown"]))
     return found.get("value")
+
+
+def _value(thrown: Any) -> Any:
+    """What was thrown; a text that is JSON stands for its value."""
+    if not isinstance(thrown, str):
+        return thrown
+    try:
+        return orjson.loads(thrown)
+    except orjson.JSONDecodeError:
+        return thrown

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from typing import Any
 
@@ -47,8 +49,19 @@ def main() -> None:
     except JSOOMException:
         answer = json.dumps({"thrown": {"name": "Error", "message": "The script wanted too much memory"}})
     except JSEvalException as error:
-        answer = json.dumps({"thrown": {"name": "SyntaxError", "message": str(error).splitlines()[0]}})
+        answer = json.dumps({"thrown": _told(str(error))})
     sys.stdout.write(answer)
+    sys.stdout.flush()
+    # The engine's own end may hang after an error; nothing here needs tidying up.
+    os._exit(0)
+
+
+def _told(text: str) -> dict[str, str]:
+    """What the engine says of code that it can't read, or of a result that is no JSON."""
+    found = re.search(r"(\w*Error): (.*)", text)
+    if found is None:
+        return {"name": "Error", "message": text.partition("\n")[0]}
+    return {"name": found[1], "message": found[2]}
 
 
 if __name__ == "__main__":

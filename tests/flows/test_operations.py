@@ -12,6 +12,7 @@ from tests.support.http import Client
 from tests.support.server import free_port
 
 HUNGRY = "module.exports = () => { const a = []; for (;;) a.push(new Array(1e6).fill('x')); }"
+CIRCLE = "module.exports = () => { const a = {}; a.a = a; return a; }"
 FORGED = {"operation": "verify", "token": "a.b.c", "secret": "x" * 32}
 
 
@@ -73,6 +74,9 @@ async def test_results(api: Client, kind: str, options: dict[str, Any], found: A
         ("item-read", {"collection": "notes", "permissions": "$public"}, "code", "FORBIDDEN"),
         ("exec", {"code": "module.exports = () => { throw new RangeError('off'); }"}, "message", "off"),
         ("exec", {"code": "this is no JavaScript"}, "name", "SyntaxError"),
+        ("exec", {"code": "module.exports = () => { throw '{\"a\": 1}'; }"}, "a", 1),
+        ("exec", {"code": CIRCLE}, "name", "TypeError"),
+        ("exec", {"code": "module.exports = () => 10n"}, "name", "TypeError"),
         ("json-web-token", FORGED, "name", "JsonWebTokenError"),
         ("json-web-token", {"operation": "sign", "payload": {}, "secret": ""}, "code", "INVALID_PAYLOAD"),
         ("request", {"url": "http://10.1.2.3/"}, "message", "the address is denied"),
@@ -171,6 +175,17 @@ async def test_a_run_is_activity_and_a_revision_without_secrets(api: Client) -> 
     assert revision["delta"] is None
     assert revision["data"]["steps"][0]["status"] == "resolve"
     assert revision["data"]["data"]["$trigger"]["headers"]["authorization"] == "--redacted--"
+    failing: Steps = [("x", "throw-error", {"code": "Z", "status": 400, "message": "as told"})]
+    failed = await make_flow(api, failing, options={"method": "POST"})
+    assert "message" not in (await api.post(f"/flows/trigger/{failed}", {})).body
+    [revision] = (
+        await api.get(
+            "/revisions", filter={"item": failed, "collection": "directus_flows"}, sort="-id", limit=1
+        )
+    ).data
+    assert (
+        revision["data"]["data"]["x"]["message"] == revision["data"]["data"]["$last"]["message"] == "as told"
+    )
     quiet = await make_flow(api, [("x", "log", {})], accountability=None, options={"method": "POST"})
     await api.post(f"/flows/trigger/{quiet}", {})
     assert (await api.get("/activity", filter={"item": quiet, "action": "run"})).data == []
@@ -186,3 +201,13 @@ async def test_background(api: Client) -> None:
         if (await api.get("/items/said", filter={"text": "late"})).data:
             return
     raise AssertionError("it never ran")
+
+
+async def test_mails_of_a_flow_are_counted(api: Client) -> None:
+    letter = {"to": "a@example.com", "subject": "s", "body": "b"}
+    key = await make_flow(api, [("x", "mail", letter)], options={"method": "POST"})
+    assert (await api.post(f"/flows/trigger/{key}", {})).status == 204
+    assert (await api.post(f"/flows/trigger/{key}", {})).status == 204
+    refused = (await api.post(f"/flows/trigger/{key}", {})).body
+    assert (refused["code"], refused["status"]) == ("EMAIL_LIMIT_EXCEEDED", 429)
+    assert await result(api, "mail", letter) == 204

@@ -120,6 +120,7 @@ class Executor:
         if kept.state is not None:
             run.data = {**run.data, **kept.state["data"]}
             run.steps, run.next = kept.state["steps"], kept.state["next"]
+            run.messages = kept.state.get("messages", {})
             run.error = InternalError() if kept.state["failed"] else None
         return run
 
