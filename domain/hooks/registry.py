@@ -57,6 +57,11 @@ class Hooks:
         self.schedules += others.schedules
 
     @property
+    def filtering(self) -> bool:
+        """Whether any hook wants to be asked about anything."""
+        return bool(self._filters)
+
+    @property
     def acting(self) -> bool:
         """Whether any hook wants to be told of anything."""
         return bool(self._actions)

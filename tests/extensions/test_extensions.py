@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import make_flow
-from tests.support.files import Files, Part
+from tests.support.files import BOUNDARY, Files, Part, form
 from tests.support.http import Client, client
 from tests.support.server import Server, acta, free_port
 
@@ -80,6 +80,12 @@ async def test_every_way_to_write_is_shown(api: Client) -> None:
     document = 'mutation { create_articles_item(data: {title: "By GraphQL"}) { slug } }'
     answer = await api.post("/graphql", {"query": document})
     assert answer.data == {"create_articles_item": {"slug": "by-graphql"}}
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    body = form([Part("file", b'[{"title": "By Import"}]', "rows.json", "application/json")])
+    sent = await api.request("POST", "/utils/import/articles", content=body, headers=kind)
+    assert sent.status == 200, sent.body
+    [imported] = (await api.get("/items/articles", filter={"title": "By Import"})).data
+    assert imported["slug"] == "by-import"
     once = {"Idempotency-Key": "shown-once"}
     for _ in range(2):
         kept = await api.request("POST", "/items/articles", {"title": "Once Only"}, headers=once)
@@ -92,6 +98,11 @@ async def test_users_and_files(api: Client, server: Server) -> None:
     refused = await api.post("/users", {"email": "b@example.com", "title": "spy"})
     assert (refused.status, refused.error["code"]) == (422, "NO_SPIES")
     assert (await api.get("/users", filter={"email": "b@example.com"})).data == []
+    role = (await api.post("/roles", {"name": "reader"})).data["id"]
+    invited = await api.post("/users/invite", {"email": "c@example.com", "role": role})
+    assert invited.status == 204, invited.body
+    [guest] = (await api.get("/users", filter={"email": "c@example.com"})).data
+    assert guest["location"] == "here"
     refused = await api.post("/items/articles", {"title": "x", "status": "draft", "nothing": {}})
     async with client(server) as found:
         files = Files(found._session, server.url)
