@@ -19,6 +19,7 @@ from api.keys import CONTEXT, DATABASE, METRICS, SETTINGS
 from domain.errors import Forbidden, RouteNotFound, ServiceUnavailable
 from projections.database import Database
 from projections.log.cursors import Overview, overview
+from projections.webhooks.listing import Counts, counts
 
 BUCKETS = (1, 10, 20, 40, 60, 80, 100, 200, 500, 750, 1000)
 SCHEME = "Metrics "
@@ -49,13 +50,35 @@ class _Followers(Collector):
         yield GaugeMetricFamily("acta_log_position", "the last sealed position", value=head)
 
 
+class _Webhooks(Collector):
+    """Gauges made from the deliveries of webhooks."""
+
+    def __init__(self) -> None:
+        self.seen: Sequence[Counts] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        """One family per kind of number, one sample per webhook."""
+        numbers: dict[str, tuple[str, Callable[[Counts], float]]] = {
+            "open": ("deliveries that have not arrived yet", lambda entry: entry.open),
+            "dead": ("deliveries that were given up", lambda entry: entry.dead),
+            "oldest_seconds": ("age of the oldest one that has not arrived", lambda entry: entry.age),
+        }
+        for name, (text, number) in numbers.items():
+            family = GaugeMetricFamily(f"acta_webhook_{name}", text, labels=["webhook"])
+            for entry in self.seen:
+                family.add_metric([str(entry.webhook)], number(entry))
+            yield family
+
+
 class Metrics:
     """The metrics of one process."""
 
     def __init__(self, prefix: str) -> None:
         self._registry = CollectorRegistry()
         self._followers = _Followers()
+        self._webhooks = _Webhooks()
         self._registry.register(self._followers)
+        self._registry.register(self._webhooks)
         self._response_time = Histogram(
             f"{prefix}db_pg_response_time_ms",
             "response time of the database in milliseconds",
@@ -74,7 +97,8 @@ class Metrics:
             began = time.perf_counter()
             async with database.connection() as connection:
                 self._followers.seen = await overview(connection)
-            self._response_time.observe((time.perf_counter() - began) * 1000)
+                self._response_time.observe((time.perf_counter() - began) * 1000)
+                self._webhooks.seen = await counts(connection)
         except ServiceUnavailable:
             self._errors.inc()
         return generate_latest(self._registry)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.log.record import Record
-from projections.database import Database
+from projections.database import Connection, Database
 from projections.log import positions
 from projections.sql import load
 from projections.webhooks.outbox import Target, record_of
@@ -111,3 +111,18 @@ async def replays(database: Database, webhook: int, limit: int) -> list[Replay]:
     async with database.connection() as connection:
         cursor = await connection.execute(REPLAYS["list"], {"webhook": webhook, "limit": limit})
         return [Replay(*row) for row in await cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The deliveries of a webhook; ``age`` of the oldest open one, in seconds."""
+
+    webhook: int
+    open: int
+    dead: int
+    age: float
+
+
+async def counts(connection: Connection) -> list[Counts]:
+    """Of every webhook, for monitoring."""
+    return [Counts(*row) for row in await (await connection.execute(SQL["counts"])).fetchall()]

@@ -27,6 +27,7 @@ create table tags (id text primary key, label text);
 SETTINGS = {
     # Receivers of tests stand on this machine.
     "IMPORT_IP_DENY_LIST": "10.0.0.0/8",
+    "METRICS_ENABLED": "true",
     "WEBHOOKS_TIMEOUT": "1",
     "WEBHOOKS_FIRST_RETRY": "0.2",
     "WEBHOOKS_ATTEMPTS": "4",

@@ -103,6 +103,9 @@ async def test_what_never_arrives_is_kept_and_can_be_sent_again(api: Client, rec
     (dead,) = await settled(api, webhook, 1, "dead")
     assert (len(dead["attempts"]), dead["response"]["status"]) == (4, 500)
     assert dead["next_at"] is None
+    text = (await api.get("/metrics")).body.decode()
+    assert f'acta_webhook_dead{{webhook="{webhook}"}} 1.0' in text
+    assert f'acta_webhook_open{{webhook="{webhook}"}} 0.0' in text
     receiver.answers["/d"] = [200]
     # Nobody waits for what is given up.
     await api.patch(f"/items/notes/{key}", {"num": 1})

@@ -152,8 +152,13 @@ where finished_at < now() - make_interval(secs => %(seconds)s)
    or not exists (select from acta.directus_webhooks webhook where webhook.id = delivery.webhook);
 
 -- name: counts
--- How many deliveries are open and how many were given up, and how long the oldest has been due, in seconds.
+-- Of each webhook the deliveries that are open, those that were given up, and the age of the oldest open one in seconds.
 select
-    count(*) filter (where status in ('waiting', 'blocked')), count(*) filter (where status = 'dead'),
-    coalesce(extract(epoch from max(now() - created_at) filter (where status in ('waiting', 'blocked'))), 0)::float8
-from acta.deliveries where status in ('waiting', 'blocked', 'dead');
+    webhook.id,
+    (select count(*) from acta.deliveries d where d.webhook = webhook.id and d.status in ('waiting', 'blocked')),
+    (select count(*) from acta.deliveries d where d.webhook = webhook.id and d.status = 'dead'),
+    coalesce((
+        select extract(epoch from now() - min(d.created_at))::float8
+        from acta.deliveries d where d.webhook = webhook.id and d.status in ('waiting', 'blocked')
+    ), 0)
+from acta.directus_webhooks webhook order by webhook.id;
