@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
+from uuid import UUID
 
 import typer
 
@@ -34,12 +35,13 @@ def list_users() -> None:
 def create(
     email: Email,
     password: Password,
-    role: Annotated[str, typer.Option(help="Name of the role.")] = "Administrator",
+    role: Annotated[str, typer.Option(help="Name or key of the role.")] = "Administrator",
 ) -> None:
     """Create a user and print its key."""
 
     async def run(services: "Services") -> str:
-        roles = await services.rows(ROLES, fields=["id"], filter={"name": {"_eq": role}})
+        wanted = "id" if is_uuid(role) else "name"
+        roles = await services.rows(ROLES, fields=["id"], filter={wanted: {"_eq": role}})
         if not roles:
             fail(f"there is no role {role}")
         return await services.create(USERS, {"email": email, "password": password, "role": roles[0]["id"]})
@@ -69,6 +71,15 @@ def token(email: Email) -> None:
         return made
 
     typer.echo(run_with_services(run))
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a key."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def _all_users(services: "Services") -> list[list[str]]:
