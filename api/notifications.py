@@ -11,6 +11,7 @@ from domain.access.command import Command
 from domain.errors import ActaError, ErrorGroup
 
 COLLECTION = "directus_notifications"
+STOPPED = "The server was stopped."
 _log = logging.getLogger("acta.background")
 
 

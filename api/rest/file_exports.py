@@ -15,7 +15,7 @@ from api.bodies import read_object
 from api.commands import command_of
 from api.formats import FORMATS, Format
 from api.keys import CONTEXT, EXPORTS, ITEMS, LIBRARY, READER, SETTINGS, Context
-from api.notifications import tell
+from api.notifications import STOPPED, tell
 from api.responses import no_content
 from api.rest.exports import file_text
 from api.rest.streams import Parts, file_parts
@@ -63,8 +63,10 @@ async def _export(
             key = await _stored(app, context, command, collection, body)
     except (ActaError, ErrorGroup) as error:
         await tell(app, command, _FAILED.format(collection), str(error))
-    except (Exception, asyncio.CancelledError):
-        # Also when the server stops.
+    except asyncio.CancelledError:
+        await tell(app, command, _FAILED.format(collection), STOPPED)
+        raise
+    except Exception:
         await tell(app, command, _FAILED.format(collection), "")
         raise
     else:

@@ -15,7 +15,7 @@ from api.commands import command_of
 from api.files.multipart import BROKEN_FORM
 from api.formats.rows import READERS
 from api.keys import AUTHENTICATOR, CONTEXT, IMPORTER, SETTINGS
-from api.notifications import tell
+from api.notifications import STOPPED, tell
 from api.responses import empty
 from domain.access.command import Command
 from domain.errors import (
@@ -99,8 +99,10 @@ async def _carry_out_and_tell(request: web.Request, command: Command, rows: Rows
             await _carry_out(request, command, rows)
         except (ActaError, ErrorGroup) as error:
             await tell(request.app, command, "Your import has failed", str(error))
-        except (Exception, asyncio.CancelledError):
-            # Also when the server stops.
+        except asyncio.CancelledError:
+            await tell(request.app, command, "Your import has failed", STOPPED)
+            raise
+        except Exception:
             await tell(request.app, command, "Your import has failed", "")
             raise
         else:

@@ -7,6 +7,7 @@ the last one is seen. Rows of plain values need no such thing: PostgreSQL writes
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -18,6 +19,7 @@ from aiohttp import web
 from api.formats import BOM, FORMATS, Format, csv, json, xml, yaml
 from api.keys import CONTEXT, DOWNLOADS, READER, SETTINGS, Context
 from api.rest.exports import arranged, attachment
+from domain.errors import ActaError
 from projections.reading.past import names_past
 from projections.reading.reader import Reader
 
@@ -27,6 +29,7 @@ Parts = AsyncGenerator[bytes]
 SMALL = 1000
 """Up to this many rows an export is written in one piece."""
 _READ = 1 << 18
+_log = logging.getLogger("acta.exports")
 
 
 def is_large(request: web.Request, context: Context, collection: str, raw: Raw) -> bool:
@@ -54,15 +57,20 @@ async def stream_export(request: web.Request, collection: str, raw: Raw, form: F
         first = await anext(parts, b"")
         response = web.StreamResponse(headers=attachment(collection, form))
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         try:
             await _send(response, first, seconds)
             async for part in parts:
                 await _send(response, part, seconds)
-        except BaseException:
+        except BaseException as error:
             # What was sent so far must not pass for the whole file.
             if request.transport is not None:
                 request.transport.abort()
-            raise
+            if not isinstance(error, (ActaError, OSError)):
+                raise
+            _log.warning("an export of %s was cut off: %s", collection, error)
+            return response
         await response.write_eof()
     return response
 

@@ -212,4 +212,6 @@ async def test_a_server_that_stops_tells_of_what_it_did_not_finish(served_url: s
     with running_server(served_url, "--no-followers") as again:
         async with client(again) as api:
             assert before == [{"count": "0"}]
-            assert (await told(api))["subject"] == "Your export of goods failed"
+            notification = await told(api)
+    assert notification["subject"] == "Your export of goods failed"
+    assert notification["message"] == "The server was stopped."

@@ -105,6 +105,16 @@ async def test_a_client_that_takes_nothing_is_cut_off(served_url: str, form: str
             await asyncio.sleep(0.1)
 
 
+async def test_the_head_of_a_file_is_all_of_its_answer(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    request = "HEAD /items/endless?export=csv&limit=-1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    writer.write(f"{request}Authorization: Bearer {ADMIN_TOKEN}\r\n\r\n".encode())
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.partition(b"\r\n\r\n")[2] == b""
+    writer.close()
+
+
 async def test_clients_that_are_slow_leave_connections_to_others(served_url: str) -> None:
     with running_server(served_url, "--no-followers", extra={"EXPORT_MAX_CONCURRENCY": "1"}) as server:
         async with raw(server, "/items/endless?export=csv&limit=-1") as slow:
