@@ -48,7 +48,8 @@ def table_of_one(results: Sequence[Result]) -> str:
 def put_section(page: Path, title: str, command: str, body: str) -> None:
     """Write a section of RESULTS.md anew, or add it; `run` leaves sections as they are."""
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    text = f"## {title}\n\n{when}, `{command}`\n\n{_machine()}.\n\n{body}"
+    where = f"{_machine()}, load average {os.getloadavg()[2]:.1f} in the quarter of an hour before"
+    text = f"## {title}\n\n{when}, `{command}`\n\n{where}.\n\n{body}"
     head, *parts = re.split(r"(?m)^(?=## )", page.read_text())
     kept = [part for part in parts if not part.startswith(f"## {title}\n")]
     page.write_text("\n".join(part.rstrip() + "\n" for part in (head, *kept, text)))
