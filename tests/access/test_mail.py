@@ -15,6 +15,7 @@ from projections.access.counters import Memory
 from services.flows.world import World
 from services.mail.limits import MailLimits
 from services.mail.post import Post
+from services.mail.templates import render
 from services.web.guarded import GuardedClient
 from tests.support.server import free_port
 from tests.support.smtp import Mailbox
@@ -84,3 +85,16 @@ async def test_a_server_that_is_not_there_is_told_of(mail: Mailbox, caplog: pyte
         began = time.monotonic()
         assert "SMTPConnectError" in str(await letters.trouble())
         assert time.monotonic() - began < 0.1, "what was seen is remembered"
+
+
+def test_what_a_project_has_not_is_left_out() -> None:
+    """An empty text is true in Liquid, and no picture and no link in a letter."""
+    empty = dict.fromkeys(("projectLogo", "projectUrl", "url", "first_name"), "")
+    text = render("base", "nowhere", {**empty, "projectName": "Tests", "html": "x"})
+    assert "Tests" in text
+    assert "<img" not in text
+    assert "<a " not in text
+    url = "https://cms.example.com/a.png"
+    given = render("base", "nowhere", {**empty, "projectLogo": url, "projectUrl": url, "html": "x"})
+    assert given.count(url) == 2
+    assert "Hello" not in render("user-registration", "nowhere", {**empty, "email": "a@example.com"})
