@@ -12,7 +12,6 @@ from services.images.operations import apply
 from services.images.resizing import finish, geometry
 
 SRGB = "srgb"
-_COLOURS = {"export_profile": SRGB, "import_profile": "cmyk"}
 _NOT_ENCODERS = frozenset({"toFormat", "jpeg", "png", "tiff", "webp", "avif"})
 
 
@@ -32,7 +31,11 @@ def transform(job: dict[str, Any]) -> dict[str, Any]:
     if resizing:
         wanted = geometry(shown_size(image), job)
         # Straight from the file the decoder may scale along, which saves most of the work.
-        options = {"height": wanted.height, "size": "force", "fail_on": job["sensitivity"], **_COLOURS}
+        options = {"height": wanted.height, "size": "force", "fail_on": job["sensitivity"]}
+        options["export_profile"] = SRGB
+        if image.interpretation == "cmyk":
+            # For those that bring no profile; others without one would be taken for CMYK by it.
+            options["import_profile"] = "cmyk"
         if steps:
             del options["fail_on"]
             image = image.thumbnail_image(wanted.width, **options)

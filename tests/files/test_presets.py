@@ -62,6 +62,45 @@ async def test_presets_are_made_before_anybody_asks(api: Files, storage: Path, s
         await api.patch("/settings", {"storage_asset_presets": None})
 
 
+async def test_flows_hear_of_uploads(api: Files) -> None:
+    """Of uploads and replacements as `files.upload`, of plain writes as `files.create` and `files.update`."""
+    for event in ("files.upload", "files.update"):
+        flow = (
+            await api.post(
+                "/flows",
+                {
+                    "name": event,
+                    "status": "active",
+                    "trigger": "event",
+                    "options": {"type": "action", "scope": [event]},
+                },
+            )
+        ).data["id"]
+        name = (
+            event
+            + ": {{$trigger.event}} {{$trigger.payload.filename_download}} {{$trigger.payload.description}}"
+        )
+        options = {"collection": "directus_folders", "payload": {"name": name}, "permissions": "$full"}
+        step = {"flow": flow, "key": "note", "type": "item-create", "position_x": 1, "position_y": 1}
+        made = await api.post("/operations", {**step, "options": options})
+        await api.patch(f"/flows/{flow}", {"operation": made.data["id"]})
+    record = await api.upload(b"one", "one.txt", "text/plain")
+    path = f"/files/{record['id']}"
+    await api.send("PATCH", path, [Part("file", b"two", "two.txt", "text/plain")])
+    await api.patch(path, {"description": "three"})
+    expected = [
+        "files.update: files.update undefined three",
+        "files.upload: files.upload one.txt undefined",
+        "files.upload: files.upload two.txt null",
+    ]
+
+    async def heard() -> bool:
+        names = [row["name"] for row in (await api.get("/folders", sort="name", limit="-1")).data]
+        return names == expected
+
+    await until(heard, 30)
+
+
 async def test_durations(api: Files) -> None:
     for content, name, kind, seconds in [
         (sound(3), "a.wav", "audio/wav", 3),
