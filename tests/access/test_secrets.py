@@ -221,7 +221,7 @@ async def test_secrets_never_leave(
 ) -> None:
     planted = await plant(server, api, anonymous, browser, provider)
 
-    await until(lambda: flows_ran(served_url))
+    await until(lambda: flows_ran(served_url), 75)
     planted.stored, pin = digests(served_url)
     wrong: list[str] = []
 

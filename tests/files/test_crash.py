@@ -25,6 +25,9 @@ async def busy(api: Files, number: int) -> None:
         while True:
             content = chance.randbytes(chance.choice((10, 100_000, 2_000_000)))
             answer = await api.send("POST", "/files", [Part("file", content, f"{number}.bin")])
+            if answer.status == 503:
+                await asyncio.sleep(0.2)
+                continue
             key = answer.data["id"]
             if chance.random() < 0.5:
                 await api.send("PATCH", f"/files/{key}", [Part("file", content[::-1], f"{number}.dat")])
@@ -42,7 +45,7 @@ async def under_way(served_url: str) -> None:
     async def begun() -> bool:
         return len(checksums(served_url)) >= before + 20
 
-    await until(begun, 60)
+    await until(begun, 100)
 
 
 def expected(served_url: str) -> tuple[set[str], int]:
@@ -75,17 +78,19 @@ async def test_kill_9_leaves_rows_and_objects_in_step(served_url: str, storage: 
         server = start(served_url, "--no-followers", extra=extra)
         async with files(server) as api:
             clients = [asyncio.create_task(busy(api, number)) for number in range(CLIENTS)]
-            await under_way(served_url)
-            await asyncio.sleep(chance.random() / 2)
-            server.kill()
-            await asyncio.gather(*clients, return_exceptions=True)
+            try:
+                await under_way(served_url)
+                await asyncio.sleep(chance.random() / 2)
+            finally:
+                server.kill()
+                await asyncio.gather(*clients, return_exceptions=True)
     server = start(served_url, "--no-followers", extra=extra)
     try:
 
         async def settled() -> bool:
             return expected(served_url)[1] == 0
 
-        await until(settled)
+        await until(settled, 60)
         paths, _ = expected(served_url)
         assert paths, "nothing was uploaded"
         assert stored(storage) == paths
@@ -114,4 +119,4 @@ async def test_a_client_that_leaves_half_way_leaves_nothing(
     async def settled() -> bool:
         return stored(storage) == before and expected(served_url)[1] == 0
 
-    await until(settled, 10)
+    await until(settled, 60)

@@ -242,7 +242,10 @@ asyncio.run(main())
 
 async def wait_for_lock(database: Database) -> None:
     """A killed client's backend lives on for the moment it takes to notice."""
-    held = "select count(*) from pg_locks where locktype = 'advisory' and objid = 1952514050"
+    held = """
+        select count(*) from pg_locks join pg_database on pg_database.oid = database
+        where locktype = 'advisory' and objid = 1952514050 and datname = current_database()
+    """
     for _ in range(200):
         if await value(database, held) == 0:
             return
