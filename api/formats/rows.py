@@ -19,8 +19,8 @@ LONGEST_ROW = 8 * 1024 * 1024
 """Bytes of one row: what is read of a file at once, and what its values may take, is bounded by it."""
 _CHUNK = 1 << 16
 _SPACE = re.compile(rb"[ \t\r\n]*+")
-# Up to the next bracket that is in no text; lists and objects of plain values are skipped. No group is possessive:
-# Python before 3.11.5 takes such ones wrongly.
+# Up to the next bracket that is in no text; lists and objects of plain values are skipped. No group is
+# possessive: Python before 3.11.5 takes such ones wrongly.
 _BRACKET = re.compile(
     rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*"|\[[^"{}\[\]]*+\]|\{[^"{}\[\]]*+\})*[{}\[\]]', re.DOTALL
 )
