@@ -102,13 +102,13 @@ class Database:
         await self.close()
 
     @asynccontextmanager
-    async def connection(self, *, apart: bool = False) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """A connection in autocommit mode, or that of the transaction the caller is part of
-        (`projections.bound`) unless it is to stand ``apart``.
+        (`projections.bound`).
 
         Raises ServiceUnavailable when the server is lost.
         """
-        within = None if apart else bound()
+        within = bound()
         if within is not None:
             async with within.connection(whole=False) as connection:
                 yield connection

@@ -41,6 +41,7 @@ class FlowStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._listening: Listening | None = None
+        self._turn = asyncio.Lock()
         self._version = 0
 
     async def load(self) -> dict[str, Flow]:
@@ -57,8 +58,14 @@ class FlowStore:
         return (self._listening or await self._listeners()).actions
 
     async def _listeners(self) -> Listening:
+        async with self._turn:
+            return self._listening or await self._found()
+
+    async def _found(self) -> Listening:
         version = self._version
-        flows = (await self.load()).values()
+        # Not on a connection of the pool: who asks may hold one, and so may all the others that wait.
+        async with await self._database.dedicated() as connection:
+            flows = (await load_flows(connection)).values()
         found = Listening(listening(flows, "filter"), listening(flows, "action"))
         if version == self._version:
             self._listening = found

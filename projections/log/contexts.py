@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from domain.access.caller import Caller
 from domain.lru import Lru
 from projections.database import Database
@@ -19,6 +21,7 @@ class Contexts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ids: Lru[tuple[str | None, ...], int] = Lru(CACHED)
+        self._turn = asyncio.Lock()
 
     async def id_of(self, caller: Caller) -> int | None:
         """The id for a command's ``context``; None for a caller without address, user agent and origin."""
@@ -32,13 +35,17 @@ class Contexts:
             return None
         found = self._ids.get(key)
         if found is None:
-            found = await self._stored(dict(zip(LONGEST, key, strict=True)))
-            self._ids.put(key, found)
+            async with self._turn:
+                found = self._ids.get(key)
+                if found is None:
+                    found = await self._stored(dict(zip(LONGEST, key, strict=True)))
+                    self._ids.put(key, found)
         return found
 
     async def _stored(self, values: dict[str, str | None]) -> int:
-        # In a transaction of its own: a command rolled back must not take the cached id with it.
-        async with self._database.connection(apart=True) as connection:
+        # In a transaction of its own: a command rolled back must not take the cached id with it. And not on a
+        # connection of the pool: who asks may hold one, and so may all the others that wait.
+        async with await self._database.dedicated() as connection:
             while True:
                 row = await (await connection.execute(SQL["context"], values)).fetchone()
                 if row is not None:
