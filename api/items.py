@@ -25,7 +25,6 @@ from projections.tables.item_writer import ItemWriter
 from projections.tables.writing.idempotency import IdempotencyKeys
 from projections.tables.writing.versions import Expected
 
-EMPTY = b'{"data":[]}'
 Raw = str | Mapping[str, Any]
 Payload = dict[str, Any]
 T = TypeVar("T")
@@ -115,15 +114,8 @@ class Items:
 
     async def reaches(self, context: Context, collection: str, key: str, action: Action) -> bool:
         """Whether the caller may do ``action`` with an item; one that is not there can't be reached."""
-        rights = context.rights.reading_as(collection, action)
-        found = context.model.collections.get(collection)
-        if found is None or not rights.may(collection, "read"):
-            return False
-        return bool(
-            await self._reader.by_keys(
-                context.model, rights, context.caller, collection, [key], {"fields": list(found.primary_key)}
-            )
-            != EMPTY
+        return await self._reader.reaches(
+            context.model, context.rights, context.caller, collection, key, action
         )
 
     async def create_one(self, context: Context, collection: str, payload: Payload, raw: str) -> Written:

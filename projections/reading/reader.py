@@ -14,7 +14,7 @@ import orjson
 import psycopg
 
 from domain.access.caller import Caller
-from domain.access.rights import Rights
+from domain.access.rights import Action, Rights
 from domain.lru import Lru
 from domain.model import Model
 from domain.query.limits import QueryLimits
@@ -135,6 +135,26 @@ class Reader:
 
         statement = self._shapes.statement(plan(self.query(raw)), model.version)
         return await self._run(statement, caller, connection) or EMPTY_LIST
+
+    async def reaches(
+        self,
+        model: Model,
+        rights: Rights,
+        caller: Caller,
+        collection: str,
+        key: str,
+        action: Action,
+        *,
+        connection: Connection | None = None,
+    ) -> bool:
+        """Whether the caller may do ``action`` with an item; one that is not there can't be reached."""
+        rights = rights.reading_as(collection, action)
+        found = model.collections.get(collection)
+        if found is None or not rights.may(collection, "read"):
+            return False
+        query = {"fields": list(found.primary_key)}
+        answer = await self.by_keys(model, rights, caller, collection, [key], query, connection=connection)
+        return answer != EMPTY_LIST
 
     async def departed(
         self,

@@ -20,9 +20,10 @@ from domain.errors import Forbidden, InvalidPayload, PreconditionFailed
 from domain.items.checks import deletable, permit
 from domain.model import Model
 from domain.settings import Settings
+from projections.bound import binding
 from projections.database import Connection, Database
 from projections.system.guards.base import Seats
-from projections.system.rights import STATEMENTS, RightsStore
+from projections.system.rights import RightsStore
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import update_condition
 from projections.tables.writing.filtering import Filtering
@@ -47,7 +48,8 @@ class ItemWriter:
         self._database = database
         self._tables = Tables()
         self._reader = reader
-        self._secret = settings.auth.secret
+        secret = settings.auth.secret
+        self._seal = None if secret is None else Seal(secret.get_secret_value())
         most = settings.query.max_batch_mutation
         self._writes = Writes(database, self._tables, self, reader.limits, most)
         self.filtering = Filtering()
@@ -266,16 +268,19 @@ class ItemWriter:
             return await persistently(run, connection)
 
     async def reaches(
-        self, command: Command, model: Model, collection: str, key: str, action: Action
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        key: str,
+        action: Action,
+        *,
+        connection: Connection,
     ) -> bool:
-        """Whether the command's rights let it do something with an item that is there."""
-        rights = command.rights.reading_as(collection, action)
-        found = model.collections.get(collection)
-        if found is None or not rights.may(collection, "read"):
-            return False
-        query = {"fields": list(found.primary_key)}
-        rows = await self._reader.by_keys(model, rights, command.caller, collection, [key], query)
-        return rows != b'{"data":[]}'
+        """Whether the command's rights let it do something with an item, in the transaction of a write."""
+        return await self._reader.reaches(
+            model, command.rights, command.caller, collection, key, action, connection=connection
+        )
 
     def seal(self, text: str) -> str:
         """A secret that has to be read again, encrypted.
@@ -283,9 +288,9 @@ class ItemWriter:
         Raises:
             InvalidPayload: when there is no key to do it with.
         """
-        if self._secret is None:
+        if self._seal is None:
             raise InvalidPayload("Without SECRET this can't be stored")
-        return Seal(self._secret.get_secret_value()).close(text)
+        return self._seal.close(text)
 
     async def item(
         self, command: Command, model: Model, collection: str, key: str, *, connection: Connection
@@ -310,15 +315,18 @@ class ItemWriter:
         except PreconditionFailed as error:
             raise Forbidden() from error
 
-    async def standing_of(self, model: Model, user: UUID) -> tuple[Caller, Rights] | None:
-        """A user and what he may do; None when there is no such user."""
-        async with self._database.connection() as connection:
-            row = await (await connection.execute(STATEMENTS["user_by_id"], {"user": user})).fetchone()
-        if row is None:
-            return None
-        caller = Caller(user=user, role=row[1])
+    async def standing_of(
+        self, model: Model, user: UUID, *, connection: Connection
+    ) -> tuple[Caller, Rights] | None:
+        """A user and what he may do, in the transaction of a write; None when there is no such user."""
         # Nothing kept, so nothing stale.
-        standing = await RightsStore(self._database, self._reader).standing(model, caller)
+        store = RightsStore(self._database, self._reader)
+        with binding(connection):
+            found = await store.role_of(user)
+            if found is None:
+                return None
+            caller = Caller(user=user, role=found[0])
+            standing = await store.standing(model, caller)
         knowing = replace(
             caller, roles=standing.roles, policies=standing.policies, admin=standing.admin, app=standing.app
         )

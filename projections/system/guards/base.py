@@ -42,7 +42,14 @@ class Writer(Protocol):
         """A secret in the form in which it is stored."""
 
     async def reaches(
-        self, command: Command, model: Model, collection: str, key: str, action: RightsAction
+        self,
+        command: Command,
+        model: Model,
+        collection: str,
+        key: str,
+        action: RightsAction,
+        *,
+        connection: Connection,
     ) -> bool:
         """Whether the command's rights let it do something with an item."""
 
@@ -85,7 +92,9 @@ class Writer(Protocol):
     ) -> dict[str, Any] | None:
         """An item with all its fields as the caller sees it."""
 
-    async def standing_of(self, model: Model, user: UUID) -> tuple[Caller, Rights] | None:
+    async def standing_of(
+        self, model: Model, user: UUID, *, connection: Connection
+    ) -> tuple[Caller, Rights] | None:
         """Another user and what he may do."""
 
 

@@ -77,7 +77,7 @@ async def _names(occasion: Occasion, users: Sequence[UUID]) -> dict[UUID | None,
 
 
 async def _sees(occasion: Occasion, user: UUID, payload: Payload) -> bool:
-    found = await occasion.writer.standing_of(occasion.model, user)
+    found = await occasion.writer.standing_of(occasion.model, user, connection=occasion.connection)
     if found is None:
         return False
     caller, rights = found

@@ -46,7 +46,12 @@ async def _may_share(occasion: Occasion, collection: object, item: object) -> bo
     if collection is None or item is None:
         return False
     return await occasion.writer.reaches(
-        occasion.command, occasion.model, str(collection), str(item), "share"
+        occasion.command,
+        occasion.model,
+        str(collection),
+        str(item),
+        "share",
+        connection=occasion.connection,
     )
 
 
