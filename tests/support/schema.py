@@ -5,7 +5,17 @@ from typing import Any
 
 from psycopg import sql
 
+from domain.model import wire
+from domain.model.snapshot import snapshot
+from projections.tables.store import ModelStore
+
 Rows = Callable[..., Awaitable[list[tuple[Any, ...]]]]
+KEY = {"field": "id", "type": "integer", "schema": {"has_auto_increment": True}, "meta": {"hidden": True}}
+
+
+def collection(name: str, *fields: dict[str, Any], **meta: Any) -> dict[str, Any]:
+    """The body that makes a collection with a numbered key."""
+    return {"collection": name, "schema": {}, "meta": meta, "fields": [KEY, *fields]}
 
 
 async def catalog_of(rows: Rows, table: str) -> list[tuple[Any, ...]]:
@@ -44,3 +54,10 @@ async def check_log(rows: Rows, collection: str) -> None:
     )
     there = [row[0] for row in await rows(live)]
     assert sorted(map(str, told)) == sorted(map(str, there))
+
+
+async def everything(rows: Rows, store: ModelStore) -> tuple[Any, ...]:
+    """Log, model and tables, to be compared."""
+    model = await store.refresh()
+    tables = [(await catalog_of(rows, name)) for name in sorted(model.collections)]
+    return await newest(rows), snapshot(model), wire.fields(model), tables
