@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 # Also how long after a seal a follower looks when the notification was missed.
 LOOK_SECONDS = 1.0
+# How long a follower that nothing was wanted of leaves the log alone, however much is written meanwhile.
+REST_SECONDS = 1.0
 STANDBY_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 60.0
@@ -77,6 +79,7 @@ class Follower(ABC):
         from_start: Whether a new follower begins with the log's first event, or with what comes next.
         parks: Whether it may go on without an event that can't be handled.
         repeats: Whether a rewind alone lets it do again what it did.
+        resting: Whether the last step found that nothing is wanted of it.
     """
 
     name: ClassVar[str]
@@ -85,11 +88,22 @@ class Follower(ABC):
     from_start: ClassVar[bool] = True
     parks: ClassVar[bool] = False
     repeats: ClassVar[bool] = True
+    resting: bool = False
 
     @abstractmethod
     async def step(self, database: Database, limit: int) -> int:
         """Do a batch of at most ``limit`` and move the position; gives how far, 0 when there was nothing to
         do, it is paused, or another process has it."""
+
+    async def skipped(self, connection: Connection, after: int) -> int:
+        """How far after a position nothing is wanted of it, whatever happened: it goes there unread."""
+        return after
+
+    async def skip(self, connection: Connection, after: int) -> int:
+        """Find out what is `skipped`, and rest when something is."""
+        upto = await self.skipped(connection, after)
+        self.resting = upto > after
+        return upto
 
     async def close(self) -> None:
         """Give up what it holds outside the database; it may be asked to step again afterwards."""
@@ -122,6 +136,9 @@ class RecordFollower(InwardFollower):
 
     async def advance(self, connection: Connection, batch: Batch) -> int:
         """Read a batch and handle what is to be handled of it."""
+        upto = await self.skip(connection, batch.after)
+        if self.resting:
+            return upto
         records = await positions.read(connection, batch.after, batch.limit)
         if not records:
             return batch.after
@@ -147,6 +164,10 @@ class OutwardFollower(Follower):
             if cursor is None or cursor.paused:
                 return 0
             batch = _batch(cursor, limit)
+            upto = await self.skip(connection, batch.after)
+            if self.resting:
+                await cursors.move(connection, self.name, upto, cursor.rewinds)
+                return upto - batch.after
             records = await positions.read(connection, batch.after, limit)
         if not records:
             return 0
@@ -221,8 +242,9 @@ async def follow(
             trouble = _Trouble(retry=FIRST_RETRY_SECONDS)
             if advanced == 0:
                 await wake.after(turn, LOOK_SECONDS, stop)
-            if advanced < limit:
-                await sleep(stop, follower.pace - (time.monotonic() - began))
+            if advanced < limit or follower.resting:
+                pace = max(follower.pace, REST_SECONDS if follower.resting else 0.0)
+                await sleep(stop, pace - (time.monotonic() - began))
             limit = min(limit * 2, follower.batch)
     finally:
         await follower.close()

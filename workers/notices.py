@@ -14,7 +14,8 @@ from uuid import UUID
 from domain.events import ItemCreated
 from domain.log import Record
 from domain.settings import Settings
-from projections.database import Database
+from projections.database import Connection, Database
+from projections.log import positions
 from projections.system.accounts import Accounts
 from services.mail.markdown import rendered
 from services.mail.post import Post
@@ -38,6 +39,12 @@ class Notices(OutwardFollower):
         self._settings = settings
         self._database = database
         self._post: Post | None = None
+
+    async def skipped(self, connection: Connection, after: int) -> int:
+        """All, while no event tells of notifications."""
+        last = await positions.last_position(connection)
+        told = await positions.tell_of(connection, COLLECTION, after, last)
+        return after if told else max(last, after)
 
     async def handle(self, records: Sequence[Record], batch: Batch) -> None:
         """Write to the recipients of new notifications."""

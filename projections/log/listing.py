@@ -8,11 +8,10 @@ from typing import Final
 
 from domain.log import Record
 from projections.database import Connection, Database
-from projections.log.positions import SQL as POSITIONS
-from projections.log.positions import last_position
+from projections.log.positions import at_positions, last_position
 from projections.sql import load
 
-LISTING: Final = load("log/listing")["listing"].format(ranges=POSITIONS["ranges"])
+LISTING: Final = at_positions(load("log/listing")["listing"])
 SCHEMA_TOPICS: Final = ("collection.%", "field.%", "relation.%")
 # Positions looked through by one statement.
 WINDOW: Final = 5_000

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from psycopg import sql
+
 from domain.errors import ServiceUnavailable
 from domain.log.record import Record
 from projections.database import Connection
@@ -18,7 +20,18 @@ from projections.sql import load
 SQL: Final = load("log/positions")
 # Of payloads as they are stored, which is often compressed.
 BATCH_BYTES: Final = 8 * 1024**2
-RECORDS: Final = SQL["records"].format(ranges=SQL["ranges"])
+
+
+def at_positions(statement: sql.SQL, **fragments: sql.Composable) -> sql.Composed:
+    """A statement on the events at the positions after ``after``, at most ``limit``.
+
+    ``{ranges}`` in it are the pieces of the log that they lie in, ``{events}`` the events themselves.
+    """
+    return statement.format(ranges=SQL["ranges"], events=SQL["events"], **fragments)
+
+
+RECORDS: Final = at_positions(SQL["records"])
+TELL_OF: Final = at_positions(SQL["tell_of"])
 
 
 async def require_log(connection: Connection) -> None:
@@ -46,6 +59,13 @@ def _has_gap(records: Sequence[Record], after: int) -> bool:
         records[-1].position - after != len(records)
         or any(record.meta is not None and "archived" in record.meta for record in records)
     )
+
+
+async def tell_of(connection: Connection, collection: str, after: int, upto: int) -> bool:
+    """Whether any sealed event after a position, up to another one, tells of a collection's items."""
+    values = {"after": after, "limit": upto - after, "collection": collection}
+    row = await (await connection.execute(TELL_OF, values)).fetchone()
+    return row is not None and bool(row[0])
 
 
 async def last_position(connection: Connection) -> int:

@@ -38,6 +38,7 @@ from domain.log.originator import join_originator, split_originator
 from projections.database import session_conninfo
 from projections.log import seal
 from projections.log.positions import SQL as POSITIONS
+from projections.log.positions import at_positions
 from projections.sql import load
 
 SQL: Final = load("log/recorder")
@@ -71,7 +72,7 @@ class ActaRecorder(PostgresApplicationRecorder):
             desc: SQL["select_events"].format(direction=sql.SQL("desc" if desc else "asc"), **fragments)
             for desc in (True, False)
         }
-        self._notifications = SQL["notifications"].format(ranges=POSITIONS["ranges"], **fragments)
+        self._notifications = at_positions(SQL["notifications"], **fragments)
 
     def create_table(self) -> None:
         """Nothing: `projections.log.prepare` makes the log's tables."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from projections.database import Connection
-from projections.log.positions import SQL as POSITIONS
+from projections.log.positions import at_positions
 from projections.sql import load
 
 EVERY: Final = 100
-TAKE: Final = load("log/snapshots")["take"].format(ranges=POSITIONS["ranges"])
+TAKE: Final = at_positions(load("log/snapshots")["take"])
 
 
 async def take_snapshots(connection: Connection, after: int, limit: int) -> int:

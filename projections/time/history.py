@@ -14,7 +14,7 @@ from psycopg import sql
 
 from domain.model import Collection, Model
 from projections.database import Connection
-from projections.log.positions import SQL as POSITIONS
+from projections.log.positions import at_positions
 from projections.log.rebuild import comparable
 from projections.reading.past_rows import FROM, history_table
 from projections.sql import load
@@ -45,7 +45,7 @@ def wanted(model: Model, names: Sequence[str]) -> list[Collection]:
 
 async def schema_changed(connection: Connection, after: int, limit: int) -> bool:
     """Whether tables may have changed at the positions after one."""
-    statement = SQL["schema_changed"].format(ranges=POSITIONS["ranges"])
+    statement = at_positions(SQL["schema_changed"])
     row = await (await connection.execute(statement, {"after": after, "limit": limit})).fetchone()
     return row is not None and bool(row[0])
 
@@ -76,8 +76,8 @@ async def apply(connection: Connection, history: History, after: int, limit: int
     """Bring a history up to date with the positions after one."""
     entry = history.entry
     columns = list(entry.columns)
-    statement = SQL["apply"].format(
-        ranges=POSITIONS["ranges"],
+    statement = at_positions(
+        SQL["apply"],
         history=history_table(history.number),
         table=name(entry.schema, entry.table),
         same=same_row(entry, sql.SQL("asked.item")),

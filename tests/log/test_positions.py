@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg import sql
 
 from projections.database import Database
-from projections.log.positions import last_position, position_at, position_of, read
+from projections.log.listing import LISTING
+from projections.log.positions import RECORDS, TELL_OF, last_position, position_at, position_of, read
 from projections.log.seal import Sealer
-from projections.log.snapshots import take_snapshots
-from tests.log.support import SEALED, rows, write
+from projections.log.snapshots import TAKE, take_snapshots
+from tests.log.support import SEALED, rows, run, write
 
 
 async def interleaved(database: Database) -> list[tuple[int, int]]:
@@ -99,3 +101,36 @@ async def test_windows_across_the_width_of_a_small_integer(
         records = await read(connection, after, limit)
         assert [record.position for record in records] == list(range(after + 1, after + limit + 1))
         await take_snapshots(connection, after, limit)
+
+
+MANY = """
+    insert into acta.events (topic, collection, item, payload)
+    select case when n % 10 = 0 then 'item.updated' else 'item.adopted' end, 'things', n::text, '{"a": 1}'
+    from generate_series(1, 60000) n
+"""
+
+
+@pytest.mark.parametrize("statement", [RECORDS, TELL_OF, TAKE, LISTING], ids=["read", "tell", "take", "list"])
+async def test_a_window_does_not_read_the_whole_log(database: Database, statement: sql.Composed) -> None:
+    async with await database.dedicated() as connection:
+        sealer = await Sealer.try_open(connection)
+        assert sealer is not None
+        for _ in range(30):
+            await write(database, 3)
+            await sealer.seal()
+        await run(database, MANY, "analyze acta.events")
+        await sealer.seal()
+        values = {"after": 60_000, "limit": 100, "bytes": 1000, "collection": "things", "every": 100}
+        explained = sql.SQL("explain (analyze, format json) {}").format(statement)
+        row = await (await connection.execute(explained, {**values, "topics": None})).fetchone()
+        assert row is not None
+    plans, read_whole = [row[0][0]["Plan"]], []
+    while plans:
+        plan = plans.pop()
+        plans += plan.get("Plans", [])
+        if (
+            plan["Node Type"] == "Seq Scan"
+            and plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) > 1000
+        ):
+            read_whole.append(plan["Relation Name"])
+    assert read_whole == []

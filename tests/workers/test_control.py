@@ -53,9 +53,14 @@ class Publishing(OutwardFollower):
 
 
 async def state(database: Database, name: str) -> cursors.Overview:
-    async with database.connection() as connection:
-        (found,) = [entry for entry in await cursors.overview(connection) if entry.name == name]
-    return found
+    """A follower's state, once it has registered."""
+    async with asyncio.timeout(20):
+        while True:
+            async with database.connection() as connection:
+                found = [entry for entry in await cursors.overview(connection) if entry.name == name]
+            if found:
+                return found[0]
+            await asyncio.sleep(0.01)
 
 
 async def until_position(database: Database, name: str, position: int) -> None:

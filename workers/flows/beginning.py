@@ -10,7 +10,7 @@ from domain.log import Record
 from projections.database import Connection
 from projections.flows.runs import begin_runs, is_awaiting
 from projections.log.positions import last_position
-from workers.follower import Batch, RecordFollower
+from workers.follower import RecordFollower
 
 
 class FlowFollower(RecordFollower):
@@ -22,12 +22,10 @@ class FlowFollower(RecordFollower):
     def __init__(self) -> None:
         self.begun = asyncio.Event()
 
-    async def advance(self, connection: Connection, batch: Batch) -> int:
-        """Go to the end unread while no flow listens: one that begins to do so wants later events only."""
-        end = await last_position(connection)
-        if not await is_awaiting(connection):
-            return max(end, batch.after)
-        return await super().advance(connection, batch)
+    async def skipped(self, connection: Connection, after: int) -> int:
+        """All, while no flow listens: one that begins to do so wants later events only."""
+        last = await last_position(connection)
+        return after if await is_awaiting(connection) else max(last, after)
 
     async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
         """Begin runs in the transaction that moves the position."""

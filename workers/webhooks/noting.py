@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar
 
+from domain.webhooks.model import Webhook
 from projections.database import Connection, Database
 from projections.log import positions
 from projections.webhooks.noting import note, webhooks
@@ -24,6 +25,7 @@ class WebhookFollower(InwardFollower):
 
     def __init__(self) -> None:
         self.noted = asyncio.Event()
+        self._known: list[Webhook] = []
         self._opened = 0
 
     async def step(self, database: Database, limit: int) -> int:
@@ -34,16 +36,21 @@ class WebhookFollower(InwardFollower):
             self.noted.set()
         return advanced
 
-    async def advance(self, connection: Connection, batch: Batch) -> int:
-        """Open the deliveries of a batch; without any webhook the log needs no reading."""
+    async def skipped(self, connection: Connection, after: int) -> int:
+        """All, while there is no webhook."""
         last = await positions.last_position(connection)
-        known = await webhooks(connection)
-        if not known:
-            return max(last, batch.after)
+        self._known = await webhooks(connection)
+        return after if self._known else max(last, after)
+
+    async def advance(self, connection: Connection, batch: Batch) -> int:
+        """Open the deliveries of a batch."""
+        upto = await self.skip(connection, batch.after)
+        if self.resting:
+            return upto
         records = await positions.read(connection, batch.after, batch.limit)
         if not records:
             return batch.after
         new = [record for record in records if record.position > batch.reached]
         if new:
-            self._opened = await note(connection, known, new, batch.rewinds)
+            self._opened = await note(connection, self._known, new, batch.rewinds)
         return records[-1].position

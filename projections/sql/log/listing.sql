@@ -4,8 +4,7 @@ with ranges as materialized ({ranges})
 select
     event.seq + shift as position, event.seq, event.at, event.topic, event.collection, event.item,
     event.actor, event.request, event.context, event.payload::text, event.meta
-from ranges
-join acta.events event on event.seq >= first_seq and event.seq < end_seq
+from {events} event
 where (%(collection)s::text is null or event.collection = %(collection)s)
   and (%(topics)s::text[] is null or event.topic like any(%(topics)s))
 order by position;

@@ -23,6 +23,13 @@ select
 from pieces
 where first_position <= %(after)s::bigint + %(limit)s::bigint and first_position + end_seq - first_seq > %(after)s::bigint + 1
 
+-- name: events
+-- The events of these pieces, to be named by what follows. The fence has them looked up piece by piece: joined
+-- freely, a planner that thinks of few pieces and many events reads the whole log.
+ranges cross join lateral (
+    select * from acta.events where seq >= first_seq and seq < end_seq offset 0
+)
+
 -- name: records
 -- The sealed events after a position, in order: as many as fit into a number of bytes, and at least one.
 with ranges as materialized ({ranges}), sized as (
@@ -30,13 +37,20 @@ with ranges as materialized ({ranges}), sized as (
         event.seq + shift as position, event.*,
         sum(coalesce(pg_column_size(payload), 0)) over (order by event.seq + shift)
             - coalesce(pg_column_size(payload), 0) as bytes_before
-    from ranges
-    join acta.events event on event.seq >= first_seq and event.seq < end_seq
+    from {events} event
 )
 select position, seq, at, topic, collection, item, actor, request, context, payload::text, meta
 from sized
 where bytes_before <= %(bytes)s
 order by position;
+
+-- name: tell_of
+-- Whether any event at the positions after one tells of a collection.
+with ranges as materialized ({ranges})
+select exists (
+    select from {events} event
+    where event.collection = %(collection)s
+);
 
 -- name: last_position
 -- The highest position given out so far.

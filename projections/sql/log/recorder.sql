@@ -49,8 +49,7 @@ limit %(limit)s;
 -- The sealed events after a position with the versions they have; versions are counted once per originator.
 with ranges as materialized ({ranges}), found as materialized (
     select event.*, event.seq + shift as position, {state} as state
-    from ranges
-    join acta.events event on event.seq >= first_seq and event.seq < end_seq
+    from {events} event
     where event.seq + shift <= %(stop)s
 ), firsts as materialized (
     select collection, item, min(seq) as seq from found group by collection, item

@@ -5,8 +5,7 @@
 -- chance is looked at: theirs may come some events late.
 with ranges as materialized ({ranges}), touched as materialized (
     select event.collection, event.item, max(event.seq) as last
-    from ranges
-    join acta.events event on event.seq >= first_seq and event.seq < end_seq
+    from {events} event
     where event.topic in ('item.updated', 'item.observed')
     group by event.collection, event.item
     having count(*) > 1 or bool_or(hashint8(event.seq) & 7 = 0)

@@ -40,7 +40,7 @@ drop table if exists {history};
 -- Whether the schema changed at some positions.
 with ranges as materialized ({ranges})
 select exists (
-    select from ranges join acta.events as e on e.seq >= first_seq and e.seq < end_seq
+    select from {events} e
     where e.topic in ('collection.created', 'collection.deleted', 'collection.renamed', 'field.created',
                       'field.updated', 'field.deleted', 'field.renamed')
 );
@@ -49,12 +49,12 @@ select exists (
 -- The rows that the events at some positions made, each valid until the next one.
 with ranges as materialized ({ranges}), told as materialized (
     select event.item, event.seq + shift as position, event.payload, false as filled
-    from ranges join acta.events as event on event.seq >= first_seq and event.seq < end_seq
+    from {events} event
     where event.collection = %(collection)s and event.seq > %(begin)s and event.topic like 'item.%%'
       and (event.payload is null or event.payload <> '{{}}')
 ), filled as materialized (
     select event.seq + shift as position, jsonb_build_object(event.item, event.payload -> 'filled') as payload
-    from ranges join acta.events as event on event.seq >= first_seq and event.seq < end_seq
+    from {events} event
     where event.collection = %(collection)s and event.seq > %(begin)s and event.topic = 'field.created'
       and event.payload -> 'filled' <> 'null'
 ), started as materialized (
