@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
@@ -50,12 +51,15 @@ RECONNECT_SECONDS = 4.0
 # A connection out of the pool's sight for longer than this is shown to it, which may end or replace it.
 KEPT_SECONDS = 60.0
 
+_holding: ContextVar[bool] = ContextVar("holding a connection", default=False)
+
 
 class Database:
     """A pool of connections to one database. Made by `open`, ended by `close`.
 
     Connections that nobody waits for are kept here, at hand, since the way through the pool's lock takes more
-    of a short request than anything else that is done with a connection.
+    of a short request than anything else that is done with a connection. Whoever asks for one while holding
+    another never waits for the pool: it may be empty because all others do the same.
     """
 
     def __init__(self, pool: AsyncConnectionPool[Connection], conninfo: str) -> None:
@@ -114,6 +118,8 @@ class Database:
                 yield connection
             return
         kept = await self._take()
+        outer = _holding.get()
+        _holding.set(True)
         try:
             yield kept.connection
         except psycopg.Error as error:
@@ -121,6 +127,8 @@ class Database:
                 raise ServiceUnavailable("database", "the connection was lost") from error
             raise
         finally:
+            # Not by a token: the block may end in another task than it began in.
+            _holding.set(outer)
             await self._give(kept)
 
     @asynccontextmanager
@@ -135,7 +143,8 @@ class Database:
             yield connection
 
     async def dedicated(self) -> Connection:
-        """A new connection outside the pool: for LISTEN and for session locks. The caller closes it."""
+        """A new connection outside the pool: for LISTEN, for session locks, and for what must not be part of
+        the caller's transaction (`projections.bound`). The caller closes it."""
         return await connect(self.conninfo)
 
     def statistics(self) -> dict[str, int]:
@@ -150,11 +159,17 @@ class Database:
             if not _died(kept.connection):
                 return kept
             await self._pool.putconn(kept.connection)
+        if _holding.get() and self._is_empty():
+            return _Kept(await self.dedicated(), time.monotonic(), beyond=True)
         while True:
             connection = await self._wait()
             if not _died(connection):
                 return _Kept(connection, time.monotonic())
             await self._pool.putconn(connection)
+
+    def _is_empty(self) -> bool:
+        found = self._pool.get_stats()
+        return not found["pool_available"] and found["pool_size"] >= found["pool_max"]
 
     async def _wait(self) -> Connection:
         self._waiting += 1
@@ -166,6 +181,9 @@ class Database:
             self._waiting -= 1
 
     async def _give(self, kept: _Kept) -> None:
+        if kept.beyond:
+            await kept.connection.close()
+            return
         idle = kept.connection.pgconn.transaction_status == TransactionStatus.IDLE
         if self._waiting or not idle or not self._open:
             await self._pool.putconn(kept.connection)
@@ -178,10 +196,11 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A connection, and since when the pool has not seen it."""
+    """A connection, since when the pool has not seen it, and whether it is none of the pool's."""
 
     connection: Connection
     since: float
+    beyond: bool = False
 
 
 def session_conninfo(url: str, application: str) -> str:

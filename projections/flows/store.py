@@ -63,7 +63,7 @@ class FlowStore:
 
     async def _found(self) -> Listening:
         version = self._version
-        # Not on a connection of the pool: who asks may hold one, and so may all the others that wait.
+        # Apart from the caller's transaction: what it has not committed must not be kept for others.
         async with await self._database.dedicated() as connection:
             flows = (await load_flows(connection)).values()
         found = Listening(listening(flows, "filter"), listening(flows, "action"))

@@ -43,8 +43,7 @@ class Contexts:
         return found
 
     async def _stored(self, values: dict[str, str | None]) -> int:
-        # In a transaction of its own: a command rolled back must not take the cached id with it. And not on a
-        # connection of the pool: who asks may hold one, and so may all the others that wait.
+        # In a transaction of its own: a command rolled back must not take the cached id with it.
         async with await self._database.dedicated() as connection:
             while True:
                 row = await (await connection.execute(SQL["context"], values)).fetchone()

@@ -92,6 +92,19 @@ async def test_more_callers_than_connections_take_turns(database: Database) -> N
     assert database.statistics()["pool_available"] == database.statistics()["pool_size"] <= 3
 
 
+async def test_who_holds_a_connection_need_not_wait_for_another(database: Database) -> None:
+    async def nested() -> None:
+        async with database.transaction() as outer:
+            await outer.execute("select pg_sleep(0.02)")
+            async with database.connection() as inner:
+                assert inner is not outer
+                await inner.execute("select 1")
+
+    async with asyncio.timeout(4):
+        await asyncio.gather(*(nested() for _ in range(12)))
+    assert database.statistics()["pool_available"] == database.statistics()["pool_size"] <= 3
+
+
 async def test_kept_connections_are_shown_to_the_pool(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
