@@ -21,7 +21,7 @@ from bench.forms import slower_choices
 from bench.load import LoadError
 from bench.reference import MissingToolError, require
 from bench.registration import RegistrationError
-from bench.results import Result
+from bench.results import Result, late, lateness
 from bench.runner import SIDES, Options, Run
 from bench.servers import ServerError
 from bench.takeover.record import record
@@ -142,9 +142,9 @@ def subscribers(
 
     work.mkdir(parents=True, exist_ok=True)
     found = asyncio.run(measure(database, work, idle, active, events, seconds, _console.print))
-    shown = ", ".join(f"p{100 * part:g} {found.at(part):.0f} ms" for part in (0.5, 0.95, 0.99, 1))
+    shown = lateness(found.late, 0.5, 0.95, 0.99, 1)
     print(f"{len(found.late)} deliveries: {shown}")
-    if found.at(0.99) > _LATEST_MS:
+    if late(found.late, 0.99) > _LATEST_MS:
         raise typer.Exit(1)
 
 
@@ -163,8 +163,8 @@ def streams(
     work.mkdir(parents=True, exist_ok=True)
     with own_server() as database:
         found = measure(database, work, events, seconds, rounds, _console.print)
-    late = ", ".join(f"p{100 * part:g} {found.at(part):.0f} ms" for part in (0.5, 0.99, 1))
-    print(f"{found.published:.0f} events a second to Kafka; from commit to record {late}")
+    shown = lateness(found.late, 0.5, 0.99, 1)
+    print(f"{found.published:.0f} events a second to Kafka; from commit to record {shown}")
     print(f"writes with Kafka, three webhooks and a flow: {100 * found.ratio:.0f} % of those without")
 
 

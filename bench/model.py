@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from bench import load
 from bench.cases import Case
@@ -43,7 +44,7 @@ _TEXTS = """
 _SUMS = (
     "select count(*), sum(rank), sum(author), sum((data ->> 'n')::bigint), count(distinct title) from texts"
 )
-_FIRST_ROWS = "insert into t{} (title) select 'row ' || n from generate_series(1, 1000) as n"
+_FIRST_ROWS = sql.SQL("insert into {} (title) select 'row ' || n from generate_series(1, 1000) as n")
 
 Say = Callable[[str], None]
 
@@ -153,7 +154,7 @@ async def _fill(url: str, tables: int) -> None:
         for statement in TABLES.replace("1000", str(tables)).split("$$;"):
             connection.execute((statement + ("$$" if "$$" in statement else "")).encode())
         for number in (1, 2):
-            connection.execute(_FIRST_ROWS.format(number).encode())
+            connection.execute(_FIRST_ROWS.format(sql.Identifier(f"t{number}")))
         connection.execute("update t2 set ref = id")
         connection.execute("analyze")
 

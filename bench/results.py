@@ -1,5 +1,6 @@
 """What was measured, its medians and ratios, and whether a goal was met."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -51,6 +52,17 @@ class Result:
             if value is not None and goal is not None
         ]
         return "-" if not judged else "met" if all(judged) else "missed"
+
+
+def late(delays: Sequence[float], part: float) -> float:
+    """The delay, in milliseconds of seconds given, that this part of all does not exceed."""
+    ordered = sorted(delays)
+    return 1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def lateness(delays: Sequence[float], *parts: float) -> str:
+    """Such delays for people."""
+    return ", ".join(f"p{100 * part:g} {late(delays, part):.0f} ms" for part in parts)
 
 
 def _ratio(value: float | None, base: float | None) -> float | None:

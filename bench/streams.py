@@ -27,6 +27,7 @@ from bench.cases import Case, Variable
 from bench.client import call
 from bench.databases import Databases
 from bench.load import rate
+from bench.results import lateness
 from bench.servers import Server, acta_server, free_port
 from tests.support.kafka import Broker, running_broker
 
@@ -72,11 +73,6 @@ class Found:
     without: list[float] = field(default_factory=list)
     beside: list[float] = field(default_factory=list)
 
-    def at(self, part: float) -> float:
-        """The delay, in milliseconds, that this part of all events does not exceed."""
-        ordered = sorted(self.late)
-        return 1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))]
-
     @property
     def ratio(self) -> float:
         """What is left of the rate of writes; rounds are compared in pairs."""
@@ -99,7 +95,7 @@ def measure(
             found.published = _backlog(server, url, events, say)
             say(f"{events} events: {found.published:.0f} a second")
             found.late = asyncio.run(_late(url, broker, seconds))
-            say(f"{len(found.late)} events at {PACE} a second: p99 {found.at(0.99):.0f} ms")
+            say(f"{len(found.late)} events at {PACE} a second: {lateness(found.late, 0.99)}")
         _writes(databases, work, broker, found, seconds, rounds, say)
     return found
 

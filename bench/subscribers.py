@@ -49,11 +49,6 @@ class Deliveries:
         if len(self.late) == self.wanted:
             self.complete.set()
 
-    def at(self, part: float) -> float:
-        """The delay, in milliseconds, that this part of all deliveries does not exceed."""
-        ordered = sorted(self.late)
-        return 1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))]
-
 
 async def measure(
     postgres: str, work: Path, idle: int, active: int, events: int, seconds: float, say: Callable[[str], None]
