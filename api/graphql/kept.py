@@ -12,7 +12,7 @@ from graphql.execution.values import get_variable_values
 
 from api.graphql.documents import Document
 from api.graphql.openings import Openings, comparable, left_open, marks, openings
-from api.graphql.prepare import Entry, Prepared, Preparing
+from api.graphql.prepare import Prepared, Preparing
 from api.keys import Context
 from domain.errors import Forbidden
 from domain.lru import Lru
@@ -92,8 +92,9 @@ class Ready:
         coerced = get_variable_values(document.schema, operation.variable_definitions, given)
         if isinstance(coerced, list):
             return None
-        opened = None if left.key is None else left.key[1]
-        prepared = self._preparing.query(document, operation, coerced, context.caller, opened)
+        prepared = self._preparing.query(
+            document, operation, coerced, context.caller, open_key=left.key is not None
+        )
         if not texts:
             return prepared
         found = left_open(prepared, len(texts), first)
@@ -122,18 +123,12 @@ class Ready:
         prepared = self._prepared.get(place)
         if prepared is None:
             prepared = self._preparing.query(document, operation, variables, context.caller)
-            if all(entry.left or _shared(entry) for entry in prepared.entries):
-                self._keep(place, prepared)
+            self._keep(place, prepared)
         return prepared
 
     def _keep(self, place: _Place, prepared: Prepared) -> None:
-        if len(place[-1]) <= LONGEST_VARIABLES:
+        if prepared.shared and len(place[-1]) <= LONGEST_VARIABLES:
             self._prepared.put(place, prepared)
-
-
-def _shared(entry: Entry) -> bool:
-    """Whether callers of equal rights get the same plan: not for what is the caller's own."""
-    return entry.nodes[0].name.value not in ("users_me", "roles_me")
 
 
 def _place(

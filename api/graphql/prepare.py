@@ -28,6 +28,7 @@ class Entry:
     """One root field: exactly one of ``value``, ``compiled`` and ``error``, or graphql-core has it.
 
     ``when`` is the moment it is read at, if not at present; as it was given, since some are told from now.
+    ``own`` marks what is about the caller himself, and no answer to others of equal rights.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Entry:
     compiled: Compiled | None = None
     error: ActaError | None = None
     when: str | None = None
+    own: bool = False
 
     @property
     def planned(self) -> bool:
@@ -51,20 +53,24 @@ class Entry:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A query ready to run, for any caller with the schema's rights.
+    """A query ready to run, if ``shared`` for any caller with the schema's rights.
 
-    ``statement`` answers all plans at once. ``key`` is the collection whose key the statement leaves open.
+    ``statement`` answers all plans at once.
     What is derived is worked out once, for it is kept and shared by requests.
     """
 
     entries: tuple[Entry, ...]
     statement: Statement | None
-    key: str | None = None
 
     @cached_property
     def past(self) -> bool:
         """Whether any entry is read at another moment than the present."""
         return any(entry.when is not None for entry in self.entries)
+
+    @cached_property
+    def shared(self) -> bool:
+        """Whether callers of equal rights get the same."""
+        return not any(entry.own for entry in self.entries)
 
     @cached_property
     def plans(self) -> list[Entry]:
@@ -121,9 +127,10 @@ class Preparing:
         operation: OperationDefinitionNode,
         variables: dict[str, Any],
         caller: Caller,
-        open_key: str | None = None,
+        *,
+        open_key: bool = False,
     ) -> Prepared:
-        """A query made ready. ``open_key`` is the collection whose key is left open."""
+        """A query made ready. ``open_key`` leaves the key of its one item to whoever runs it."""
         schema = document.schema
         collector = self.collector(document, variables)
         compiler = self.compiler(collector, caller)
@@ -131,12 +138,12 @@ class Preparing:
         assert type_ is not None
         found = collector.fields([operation.selection_set], type_.name)
         entries = [
-            self._entry(compiler, type_, schema.queries, name, nodes, caller, open_key is not None)
+            self._entry(compiler, type_, schema.queries, name, nodes, caller, open_key)
             for name, nodes in found.items()
         ]
         plans = distinct(entries)
         statement = self.reader.compiled(plans, schema.outline.model.version) if plans else None
-        return Prepared(tuple(entries), statement, open_key)
+        return Prepared(tuple(entries), statement)
 
     def _entry(
         self,
@@ -173,13 +180,14 @@ def own(
     """The caller's own user or roles, which are plans too; None for any other operation."""
     if asked == "users_me":
         if caller.user is None:
-            return Entry(name, nodes, value=b"null")
-        return Entry(name, nodes, compiled=compiler.item("directus_users", nodes, str(caller.user)))
+            return Entry(name, nodes, value=b"null", own=True)
+        user = compiler.item("directus_users", nodes, str(caller.user))
+        return Entry(name, nodes, compiled=user, own=True)
     if asked == "roles_me":
         if caller.user is None:
             raise Forbidden()
         keys = sorted(str(role) for role in caller.roles)
         if not keys:
-            return Entry(name, nodes, value=b"[]")
-        return Entry(name, nodes, compiled=compiler.items("directus_roles", nodes, keys, {}))
+            return Entry(name, nodes, value=b"[]", own=True)
+        return Entry(name, nodes, compiled=compiler.items("directus_roles", nodes, keys, {}), own=True)
     return None

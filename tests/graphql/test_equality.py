@@ -93,9 +93,9 @@ async def test_texts_and_keys_share_a_prepared_query(
     await fill(database_url, world, {"notes": [{"id": 1, "title": "a"}, {"id": 2, "title": "b"}]})
     prepared, query = [], Preparing.query
 
-    def counting(*arguments: Any) -> Any:
+    def counting(*arguments: Any, **more: Any) -> Any:
         prepared.append(arguments)
-        return query(*arguments)
+        return query(*arguments, **more)
 
     monkeypatch.setattr(Preparing, "query", counting)
     async with await Database.open(database_url, maximum=2) as database:

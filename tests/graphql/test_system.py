@@ -129,3 +129,28 @@ async def test_who_has_the_same_rights_is_still_somebody_else(blog: Server, api:
             assert await data(somebody, query) == {"notes": found}
     for path in (f"/permissions/{permission}", f"/users/{user}", "/items/notes/own"):
         assert (await api.delete(path)).status == 204
+
+
+async def test_what_is_about_the_caller_is_kept_for_nobody_else(blog: Server, api: Client) -> None:
+    """Also where texts are left open, so that callers of equal rights share a query."""
+    policy = (await api.get("/policies", filter={"admin_access": {"_eq": True}})).data[0]["id"]
+    found: list[Any] = []
+    expected: list[Any] = []
+    made: list[tuple[str, str]] = []
+    for name in ("one", "two"):
+        role = (await api.post("/roles", {"name": name, "policies": [{"policy": policy}]})).data["id"]
+        body = {"email": f"{name}@example.com", "token": f"{name}-token", "role": role}
+        made.append(((await api.post("/users", body)).data["id"], role))
+        async with client(blog, f"{name}-token") as somebody:
+            for field in ("users_me { id role { %s } }", "roles_me { id %s }"):
+                users = "users(filter: {email: {_neq: $text}}) { email }"
+                query = f"query ($text: String!) {{ {field % users} }}"
+                found.append(await system(somebody, query, variables={"text": "nobody@example.com"}))
+    for name, (user, role) in zip(("one", "two"), made, strict=True):
+        seen = [{"email": f"{name}@example.com"}]
+        expected.append({"users_me": {"id": user, "role": {"users": seen}}})
+        expected.append({"roles_me": [{"id": role, "users": seen}]})
+    assert found == expected
+    for user, role in made:
+        for path in (f"/users/{user}", f"/roles/{role}"):
+            assert (await api.delete(path)).status == 204
