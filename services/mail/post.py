@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import Context
 from typing import TypeAlias
 
 from domain.settings import MailSettings
@@ -53,7 +54,8 @@ class Post:
             return False
         self._waiting.append((to, subject, template, dict(variables)))
         if self._handing is None or self._handing.done():
-            self._handing = asyncio.create_task(self._hand_over())
+            # Whoever writes a letter inside a transaction does not have it sent there.
+            self._handing = asyncio.create_task(self._hand_over(), context=Context())
         return True
 
     async def trouble(self) -> str | None:

@@ -6,12 +6,15 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 
 from domain.errors import EmailLimitExceeded
 from domain.settings import LimiterSettings, MailSettings
-from projections.access.counters import Memory
+from projections.access.counters import Count, Memory
+from projections.bound import Bound, binding, bound
+from projections.database import Connection
 from services.flows.world import World
 from services.mail.limits import MailLimits
 from services.mail.post import Post
@@ -73,6 +76,30 @@ async def test_each_flow_has_its_budget(mail: Mailbox) -> None:
     assert entry["extensions"] == {**extensions, "code": "EMAIL_LIMIT_EXCEEDED"}
     for _ in range(2):
         await mail.letter("a@example.com")
+
+
+async def test_no_transaction_sends_letters(mail: Mailbox) -> None:
+    """A filter flow writes one inside the transaction of a write; it is counted and sent by itself."""
+    places: list[Bound | None] = []
+
+    async def looking() -> Mapping[str, object]:
+        places.append(bound())
+        return await defaults()
+
+    class Looking(Memory):
+        async def count(self, name: str, seconds: float | None) -> Count:
+            places.append(bound())
+            return await super().count(name, seconds)
+
+    limits = LimiterSettings(RATE_LIMITER_EMAIL_ENABLED=True)
+    settings = MailSettings(EMAIL_TRANSPORT="smtp", EMAIL_SMTP_HOST="127.0.0.1", EMAIL_SMTP_PORT=mail.port)
+    letters = Post(settings, looking, MailLimits(limits, Looking()))
+    with binding(cast("Connection", None)):
+        assert bound() is not None
+        assert letters.letter("bound@example.com", "s", "base", {})
+        await mail.letter("bound@example.com")
+    await letters.close()
+    assert places == [None, None]
 
 
 async def test_a_server_that_is_not_there_is_told_of(mail: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
