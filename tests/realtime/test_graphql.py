@@ -127,6 +127,37 @@ async def test_the_receivers_rights(server: Server, api: Client) -> None:
         assert (await socket.frame())["type"] == "error"
 
 
+async def test_who_has_the_same_rights_is_still_somebody_else(server: Server, api: Client) -> None:
+    own = {"owner": {"_eq": "$CURRENT_USER"}}
+    rule = {"collection": "notes", "action": "read", "fields": ["*"], "permissions": own}
+    rules = {"create": [rule], "update": [], "delete": []}
+    policy = (await api.post("/policies", {"name": "own", "permissions": rules})).data["id"]
+    users = []
+    for token in ("own-1", "own-2"):
+        user = {"email": f"{token}@example.com", "token": token, "policies": [{"policy": policy}]}
+        users.append((await api.post("/users", user)).data["id"])
+    async with begun(server, "own-1") as one, begun(server, "own-2") as other:
+        for socket in (one, other):
+            await subscribe(socket, "subscription { notes_mutated { key event data { owner } } }")
+
+        async def heard(event: str) -> None:
+            for socket, user, key in zip((one, other), users, keys, strict=True):
+                data = None if event == "delete" else {"owner": user}
+                assert result(await socket.frame()) == {
+                    "notes_mutated": {"key": str(key), "event": event, "data": data}
+                }
+
+        made = await api.post("/items/notes", [{"owner": user} for user in users])
+        keys = [item["id"] for item in made.data]
+        await heard("create")
+        await api.patch("/items/notes", {"keys": keys, "data": {"title": "new"}})
+        await heard("update")
+        await api.delete("/items/notes", keys)
+        await heard("delete")
+        assert await one.silent()
+        assert await other.silent()
+
+
 async def test_what_was_missed_comes_first(server: Server, api: Client) -> None:
     query = "subscription { notes_mutated(event: create) { key } }"
     async with begun(server) as socket:

@@ -144,6 +144,30 @@ async def test_events_are_seen_with_the_receivers_rights(server: Server, api: Cl
         assert await socket.silent()
 
 
+async def test_who_has_the_same_rights_is_still_somebody_else(server: Server, api: Client) -> None:
+    """Queries speak of the receiver: one reading is not for all administrators."""
+    policy = (await api.get("/policies", filter={"admin_access": {"_eq": True}})).data[0]["id"]
+    query = {"fields": ["owner"], "filter": {"owner": {"_eq": "$CURRENT_USER"}}}
+    users = []
+    for token in ("same-1", "same-2"):
+        user = {"email": f"{token}@example.com", "token": token, "policies": [{"policy": policy}]}
+        users.append((await api.post("/users", user)).data["id"])
+    async with signed_in(server, "same-1") as one, signed_in(server, "same-2") as other:
+        for socket in (one, other):
+            assert (await subscribed(socket, collection="notes", query=query))["data"] == []
+        made = await api.post("/items/notes", [{"owner": user} for user in users])
+        keys = [item["id"] for item in made.data]
+        for socket, user in zip((one, other), users, strict=True):
+            assert (await socket.frame())["data"] == [{"owner": user}]
+        await api.patch("/items/notes", {"keys": keys, "data": {"title": "new"}})
+        for socket, user in zip((one, other), users, strict=True):
+            assert (await socket.frame())["data"] == [{"owner": user}]
+        await api.delete("/items/notes", keys)
+        for socket, key in zip((one, other), keys, strict=True):
+            assert (await socket.frame())["data"] == [key]
+            assert await socket.silent()
+
+
 async def test_rights_taken_away_count_for_the_next_event(server: Server, api: Client, limited: str) -> None:
     async with signed_in(server, limited) as socket:
         await subscribed(socket, collection="notes", event="create")
