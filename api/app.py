@@ -261,16 +261,15 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
         reader, writer, contexts, rights, idempotency, past, flow_runner, recalling
     )
     preparing = Preparing(reader, reader.limits, settings.graphql.cost_limit)
-    schemas = Schemas(resolvers(), turned_off(settings))
-    models.on_change(schemas.warm)
-    app[keys.GRAPHQL] = Engine(
-        schemas,
+    app[keys.GRAPHQL] = engine = Engine(
+        Schemas(resolvers(), turned_off(settings)),
         Documents(settings.graphql.token_limit, introspection=settings.graphql.introspection),
         preparing,
         items,
         Persisted(),
         Ready(preparing),
     )
+    models.on_change(engine.renew)
     app[keys.CONTEXTS] = contexts
     app[keys.SCHEMA] = SchemaService(database, models, schemas=settings.database.schemas)
     app[keys.UNDO] = Undo(database, models, reader, app[keys.SCHEMA])

@@ -37,3 +37,7 @@ class Lru(Generic[K, V]):
             return
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        """Give up all."""
+        self._kept.clear()

@@ -78,6 +78,10 @@ class Documents:
             self._known.put((id(schema), text), made)
         return made
 
+    def forget(self) -> None:
+        """Give up all: they hold their schemas."""
+        self._known.clear()
+
     def make(self, schema: LazySchema, text: str) -> Document:
         """Parse and validate."""
         try:

@@ -78,6 +78,11 @@ class Ready:
                 self._keep(place, prepared)
         return None if prepared is None else (prepared, values)
 
+    def forget(self) -> None:
+        """Give up all: they hold their documents, and those their schemas."""
+        self._prepared.clear()
+        self._open.clear()
+
     def _prepare_open(
         self,
         document: Document,

@@ -33,6 +33,7 @@ from api.items import Items
 from api.keys import CONTEXT, Context
 from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, ServiceUnavailable
 from domain.graphql.outline import Scope
+from domain.model import Model
 from projections.reading.past import names_past
 
 LARGE = 50_000
@@ -49,6 +50,12 @@ class Engine:
     items: Items
     persisted: Persisted
     ready: Ready
+
+    def renew(self, model: Model) -> None:
+        """After a change of the model: nothing is asked for by the one before any more."""
+        self.documents.forget()
+        self.ready.forget()
+        self.schemas.warm(model)
 
     async def document(self, context: Context, scope: Scope, text: str) -> Document:
         """The valid document of a text, for the caller's schema.
