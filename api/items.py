@@ -63,7 +63,8 @@ class Items:
 
     async def read(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The list envelope; of a singleton the item envelope."""
-        await self.recalling.query(collection, raw)
+        if context.rights.may(collection, "read"):
+            await self.recalling.query(collection, raw)
         found = context.model.collections.get(collection)
         reader = self._past if names_past(raw) else self._reader
         ask = reader.singleton if found is not None and found.singleton else reader.list

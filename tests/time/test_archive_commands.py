@@ -54,6 +54,7 @@ async def test_archive_and_recall(
             archived = int(listed[0])
             assert listed[3] == "local\n"
 
+            await _nobody_brings_back(server, database, told)
             assert len((await api.get("/revisions", **{**told, "filter[item][_eq]": "3"})).data) == 0
             assert (await api.get("/revisions", **told)).data == revisions
             assert (await api.get("/utils/blame/notes/1")).data == blamed
@@ -72,6 +73,12 @@ async def test_archive_and_recall(
             assert (back.returncode, "was archived: it is back" in back.stderr) == (0, True)
             assert not list(tmp_path.rglob("*.gz"))
             assert acta(prepared_url, "verify", extra=storage).returncode == 0
+
+
+async def _nobody_brings_back(server: Server, database: psycopg.Connection, told: dict[str, str]) -> None:
+    async with client(server, token=None) as nobody:
+        assert (await nobody.get("/revisions", **told)).status == 403
+    assert database.execute("select count(*) from acta.archive_items").fetchone() == (0,)
 
 
 async def _passed(database: psycopg.Connection) -> bool:
