@@ -189,7 +189,6 @@ async def bring_back(database: Database, archive: Archive, rows: Rows) -> None:
         if told != archive.events:
             raise ServiceUnavailable("archive", f"its files hold {told} events of {archive.events}")
         await connection.execute(SQL["state"], {"number": archive.number, "state": "recalled"})
-        await connection.execute(SQL["forget_items"])
         await _replace(connection, archive.partition)
 
 
@@ -245,14 +244,11 @@ def key_of(collection: str, item: str) -> str:
     return f"{collection.translate(_ESCAPES)}\t{item.translate(_ESCAPES)}"
 
 
-async def item_is_back(connection: Connection, collection: str, item: str) -> bool:
-    """Whether an item needs no bringing back."""
-    row = await (await connection.execute(SQL["any"])).fetchone()
-    if row is None or not row[0]:
-        return True
+async def away(connection: Connection, collection: str, item: str) -> list[Partition]:
+    """The archived partitions whose events of an item were not brought back."""
     values = {"collection": collection, "item": item}
-    row = await (await connection.execute(SQL["item_is_back"], values)).fetchone()
-    return row is not None and bool(row[0])
+    rows = await (await connection.execute(SQL["away"], values)).fetchall()
+    return [Partition(number, first, end, 0) for number, first, end in rows]
 
 
 async def bring_item_back(
@@ -266,19 +262,19 @@ async def bring_item_back(
     Raises:
         ServiceUnavailable: while an archive is recalled, or when a file is missing or was changed.
     """
-    values = {"collection": collection, "item": item}
+    values = {"collection": collection, "item": item, "key": LOCK}
     async with database.transaction() as connection:
+        await connection.execute(SQL["item_alone"], values)
         try:
             await connection.execute(SQL["share"])
         except psycopg.errors.LockNotAvailable as error:
             raise ServiceUnavailable("archive", "it is being recalled") from error
-        for archive in await archives(connection):
-            found = await files(connection, archive.number, key_of(collection, item))
+        for partition in await away(connection, collection, item):
+            found = await files(connection, partition.number, key_of(collection, item))
             await take(connection, rows_of(found))
-            table = archive.partition.table
-            await connection.execute(SQL["replace_item"].format(partition=table), values)
-            await connection.execute(SQL["fill_item"].format(partition=table), values)
-        await connection.execute(SQL["note_item"], values)
+            for step in ("replace_item", "fill_item"):
+                await connection.execute(SQL[step].format(partition=partition.table), values)
+            await connection.execute(SQL["note_item"], {**values, "number": partition.number})
         await connection.execute('drop table if exists "acta archived"')
 
 

@@ -7,6 +7,7 @@ files that the next run removes, or all of it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -41,6 +42,8 @@ class Archiver:
     def __init__(self, database: Database, locations: Locations) -> None:
         self._database = database
         self._locations = locations
+        # Storages are slow, and whoever waits here holds no connection.
+        self._one_item = asyncio.Lock()
 
     async def archives(self) -> list[Archive]:
         """What is archived, the oldest first."""
@@ -105,13 +108,14 @@ class Archiver:
             ServiceUnavailable
         """
         async with self._database.connection() as connection:
-            if await archives.item_is_back(connection, collection, item):
+            if not await archives.away(connection, collection, item):
                 return
 
         def rows_of(found: Sequence[File]) -> AsyncIterator[bytes]:
             return files.rows(self._locations, found)
 
-        await archives.bring_item_back(self._database, collection, item, rows_of)
+        async with self._one_item:
+            await archives.bring_item_back(self._database, collection, item, rows_of)
 
     async def _write(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 from collections.abc import AsyncIterator
@@ -156,6 +157,24 @@ async def test_an_item_brings_its_own_events_back(project: Project, archiver: Ar
     for archive in await archiver.archives():
         await archiver.recall(archive)
     assert await project.sql(told) == before
+
+
+async def test_an_item_comes_back_once_from_each_archive(project: Project, archiver: Archiver) -> None:
+    await lived(project)
+    events = "select * from acta.events where collection = 'books' and item = '3' order by seq"
+    whole, root = await project.sql(events), await verify(project.database)
+    first, second = await archiver.closed()
+    elsewhere = Archiver(project.database, archiver._locations)
+    await archiver.archive(first, "cold")
+    asked = [one.item("books", "3") for one in (archiver, elsewhere) for _ in range(4)]
+    await asyncio.gather(*asked)
+    assert await project.sql(events) == whole
+    # It is back from the first archive, and not from those that are made later.
+    await archiver.archive(second, "cold")
+    assert await project.sql(events) != whole
+    await asyncio.gather(*(one.item("books", "3") for one in (archiver, elsewhere)))
+    assert await project.sql(events) == whole
+    assert await verified(project, archiver) == root
 
 
 async def test_what_needs_the_archive_says_so(project: Project, archiver: Archiver, tmp_path: Path) -> None:

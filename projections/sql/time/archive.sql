@@ -154,10 +154,6 @@ update acta.archives set state = %(state)s where number = %(number)s;
 -- An archive that others leave as it is meanwhile.
 select number, first_seq, end_seq, events from acta.archives where number = %(number)s and state = 'archived' for update;
 
--- name: forget_items
--- Items need no bringing back one by one where no archive is left.
-delete from acta.archive_items where not exists (select from acta.archives where state = 'archived');
-
 -- name: ended
 -- Archives whose files have no use (any more).
 select number, location, prefix from acta.archives where state <> 'archived' order by number;
@@ -179,21 +175,26 @@ where a.state = 'archived' and a.number = %(number)s
   and (%(key)s::text is null or %(key)s::text between f.first_key and f.last_key)
 order by f.nth;
 
--- name: any
--- Whether anything is archived.
-select exists (select from acta.archives where state = 'archived');
+-- name: away
+-- The archives whose events of an item were not brought back: number, first seq, seq before which they end.
+select a.number, a.first_seq, a.end_seq from acta.archives as a
+where a.state = 'archived' and not exists (
+    select from acta.archive_items as i
+    where i.number = a.number and i.collection = %(collection)s and i.item = %(item)s
+)
+order by a.number;
 
--- name: item_is_back
--- Whether an item's archived events were brought back.
-select exists (select from acta.archive_items where collection = %(collection)s and item = %(item)s);
+-- name: item_alone
+-- Whoever else brings the item back waits, and finds it there.
+select pg_advisory_xact_lock(hashtextextended(%(collection)s || ' ' || %(item)s, %(key)s));
 
 -- name: share
 -- No archive may go while an item's events are brought back.
 select number from acta.archives where state = 'archived' order by number for share nowait;
 
 -- name: note_item
--- An item whose archived events are back.
-insert into acta.archive_items (collection, item) values (%(collection)s, %(item)s) on conflict do nothing;
+-- An item whose events of an archive are back.
+insert into acta.archive_items (number, collection, item) values (%(number)s, %(collection)s, %(item)s);
 
 -- name: replace_item
 -- What stood for an item in a partition goes, and its events come.
