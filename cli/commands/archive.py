@@ -37,7 +37,7 @@ def archive(
 async def _archive(settings: Settings, location: str, keep: int, *, dry_run: bool) -> None:
     async with archiver_of(settings) as archiver:
         closed = await archiver.closed()
-        for partition in closed[: len(closed) - keep]:
+        for partition in closed[: max(len(closed) - keep, 0)]:
             name = f"events {partition.first} to {partition.end - 1}"
             if dry_run:
                 typer.echo(f"{name}: {partition.bytes} bytes would go")

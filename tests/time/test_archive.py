@@ -30,6 +30,7 @@ from services.storage.base import StorageFull
 from services.storage.local import LocalStorage
 from services.storage.locations import Locations
 from tests.support.project import Project
+from tests.support.server import acta
 from tests.time.test_in_place import library
 from tests.time.test_into import opened, quiet, target_url
 
@@ -175,6 +176,13 @@ async def test_an_item_comes_back_once_from_each_archive(project: Project, archi
     await asyncio.gather(*(one.item("books", "3") for one in (archiver, elsewhere)))
     assert await project.sql(events) == whole
     assert await verified(project, archiver) == root
+
+
+async def test_so_many_closed_partitions_stay(project: Project) -> None:
+    await lived(project)
+    for keep, told in ((1, 1), (2, 0), (3, 0)):
+        done = acta(project.url, "log", "archive", "--dry-run", "--keep", str(keep))
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, told)
 
 
 async def test_what_needs_the_archive_says_so(project: Project, archiver: Archiver, tmp_path: Path) -> None:
