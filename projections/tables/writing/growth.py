@@ -48,7 +48,6 @@ class Growth:
     writer: Writer
     limit: int | None
     size: int = 0
-    _done: set[str] = field(default_factory=set)
     _companies: dict[str, Company] = field(default_factory=dict)
     _promised: set[tuple[str, str]] = field(default_factory=set)
     _detachments: list[Detachment] = field(default_factory=list)
@@ -273,9 +272,7 @@ class Growth:
 
     def _occasion(self, node: Node) -> Occasion:
         company = self._companies[node.name]
-        return Occasion(
-            self.connection, self.model, self.command, self.writer, node.path, self._done, company
-        )
+        return Occasion(self.connection, self.model, self.command, self.writer, node.path, company=company)
 
     def _one(self, node: Node, entry: ToOne) -> list[Node]:
         table = self.tables.of(self.model, entry.collection)
