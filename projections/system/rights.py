@@ -25,6 +25,7 @@ from domain.access.rights import ADMINISTRATOR, Rights
 from domain.access.variables import Values, paths_of
 from domain.errors import ServiceUnavailable
 from domain.model.schema import Model
+from projections.bound import bound
 from projections.database import Connection, Database
 from projections.sql import load
 
@@ -167,8 +168,9 @@ class RightsStore:
         return None if row is None else (row[1],)
 
     def _keep(self, version: int, cache: dict[Any, Any], key: Any, value: Any) -> None:
-        # What was read before `forget` may be stale by now: it serves this request only.
-        if version != self.version:
+        # What was read before `forget` may be stale by now, and what a transaction sees may never be
+        # committed: it serves this request only.
+        if version != self.version or bound() is not None:
             return
         if len(cache) >= MAXIMUM_ENTRIES:
             cache.clear()

@@ -1,15 +1,20 @@
-"""A write needs no second connection while it holds one: with many writes at once there would be none."""
+"""What is asked inside the transaction of a write: on its connection, and without a trace when it fails."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from uuid import UUID
 
+import psycopg
+
+from domain.access.caller import Caller
 from domain.access.rights import Rule
 from domain.query.limits import QueryLimits
 from domain.settings import Settings
+from projections.bound import binding
 from projections.database import Database
 from projections.reading.reader import Reader
+from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
 from tests.support.writing import USER, Bench, limited
 
@@ -17,20 +22,27 @@ ALL = Rule(None)
 SEEING = UUID("22222222-2222-4222-8222-222222222222")
 
 
+GRANT = """
+    insert into acta.directus_access (id, policy, "user") select gen_random_uuid(), id, %s
+    from acta.directus_policies where name = 'all'
+"""
+
+
+async def people(bench: Bench) -> None:
+    """Two users, and a policy that permits everything, which nobody has."""
+    await bench.create("directus_policies", {"name": "all", "admin_access": True})
+    await bench.create(
+        "directus_users", *({"id": str(user), "email": f"{user}@example.com"} for user in (USER, SEEING))
+    )
+
+
 async def test_guards_ask_on_the_connection_of_the_write(
     bench: Bench, settings: Settings, database_url: str
 ) -> None:
     await bench.create("authors", {"name": "Ann"})
     await bench.sql("insert into acta.directus_collections (collection) values ('authors')")
-    await bench.create("directus_policies", {"name": "all", "admin_access": True})
-    await bench.create(
-        "directus_users", *({"id": str(user), "email": f"{user}@example.com"} for user in (USER, SEEING))
-    )
-    await bench.sql(
-        'insert into acta.directus_access (id, policy, "user") select gen_random_uuid(), id, %s'
-        " from acta.directus_policies where name = 'all'",
-        SEEING,
-    )
+    await people(bench)
+    await bench.sql(GRANT, SEEING)
     async with await Database.open(database_url, maximum=1) as narrow:
         bench.writer = ItemWriter(narrow, Reader(narrow, QueryLimits()), settings)
         on_first = {"collection": "authors", "item": "1"}
@@ -41,3 +53,14 @@ async def test_guards_ask_on_the_connection_of_the_write(
         bench.command = replace(bench.command, rights=rights)
         await bench.create("directus_shares", {**on_first, "name": "mine"})
         assert await bench.sql("select item from acta.directus_shares") == [("1",)]
+
+
+async def test_rights_that_were_never_committed_are_forgotten(bench: Bench) -> None:
+    await people(bench)
+    rights, caller = RightsStore(bench.database, Reader(bench.database, QueryLimits())), Caller(user=SEEING)
+    async with bench.database.transaction() as connection:
+        await connection.execute(GRANT, [SEEING])
+        with binding(connection):
+            assert (await rights.standing(bench.model, caller)).admin
+        raise psycopg.Rollback
+    assert not (await rights.standing(bench.model, caller)).admin
