@@ -171,7 +171,12 @@ async def duplicates(database: Database, most: int) -> list[tuple[str, int, list
 async def asset(database: Database, file: UUID) -> Asset | None:
     """What serving a file takes; None for no such file."""
     async with database.connection() as connection:
-        row = await (await connection.execute(SQL["asset"], {"file": file})).fetchone()
+        return await asset_within(connection, file)
+
+
+async def asset_within(connection: Connection, file: UUID) -> Asset | None:
+    """The same, as the caller's transaction sees it."""
+    row = await (await connection.execute(SQL["asset"], {"file": file})).fetchone()
     return None if row is None else Asset(*row)
 
 

@@ -26,7 +26,7 @@ from projections.files import contents, tasks
 from projections.files.contents import Content, Kept
 from projections.files.versions import STORED, exchange
 from projections.tables.item_writer import ItemWriter
-from services.files.objects import INCOMING, Objects
+from services.files.objects import INCOMING, Objects, keep_object
 from services.files.upload import Measured, Upload, nothing
 from services.images.pool import ImagePool
 from services.storage.base import NotFound, Storage, StorageError
@@ -82,7 +82,7 @@ class Library:
                 own = {"filename_disk": path, "filesize": content.size, "uploaded_on": _now(), **derived}
                 await self._insert(command, model, connection, sent, own, content)
                 await contents.add(connection, key, content)
-                await _keep(connection, task)
+                await keep_object(connection, task)
         return key
 
     async def replace(self, command: Command, model: Model, key: str, upload: Upload) -> None:
@@ -111,7 +111,7 @@ class Library:
                 await self._update(command, model, connection, key, sent, own, content)
                 keep = self.settings.keep_replaced
                 ids = await exchange(connection, "swap", incoming, content, before, keep=keep)
-                await _keep(connection, task)
+                await keep_object(connection, task)
         await self.objects.settle(ids)
 
     async def bring_back(self, command: Command, model: Model, key: str, sha256: str) -> None:
@@ -338,11 +338,6 @@ def _allowed(sections: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, Any
             if any(fnmatch.fnmatchcase(f"{section}.{name}", pattern) for pattern in wanted):
                 found.setdefault(section, {})[name] = value
     return found
-
-
-async def _keep(connection: Connection, task: int) -> None:
-    if not await tasks.call_off(connection, task):
-        raise ServiceUnavailable("files", "The upload took longer than this server could watch over it")
 
 
 def _now() -> str:

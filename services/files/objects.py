@@ -14,7 +14,7 @@ from pathlib import Path
 
 from domain.errors import ServiceUnavailable
 from domain.files.naming import split_extension
-from projections.database import Database
+from projections.database import Connection, Database
 from projections.files import tasks
 from projections.files.tasks import StorageTrouble, Task
 from projections.files.versions import VERSIONS
@@ -193,6 +193,12 @@ class Objects:
         elif self._delete_original or target.startswith(VERSIONS):
             await storage.delete(path)
         await _drop_variants(storage, path)
+
+
+async def keep_object(connection: Connection, task: int) -> None:
+    """Keep what was uploaded, in the transaction of its row. Raises ServiceUnavailable if it was given up."""
+    if not await tasks.call_off(connection, task):
+        raise ServiceUnavailable("files", "The upload took longer than this server could watch over it")
 
 
 async def _exchange(storage: Storage, task: Task, target: str) -> None:

@@ -21,10 +21,10 @@ from projections.database import Database
 from projections.files import contents, tasks
 from projections.files.contents import Content, Kept, Unfinished
 from projections.tables.item_writer import ItemWriter
-from services.files.library import FILES, Library, internal
+from services.files.library import FILES, OCTETS, Library, internal
+from services.files.objects import keep_object
 from services.files.upload import Measured, Upload
 
-OCTETS = "application/octet-stream"
 _OWN = frozenset(
     ("filesize", "tus_id", "tus_data", "filename_disk", "storage", "uploaded_by", "created_on", "modified_on")
 )
@@ -185,7 +185,7 @@ class Resumable:
                 noted = self.library.noting(command.unlimited(), content)
                 await self.writer.update(noted, model, FILES, [upload.file], change, connection=connection)
                 await contents.add(connection, upload.file, content)
-                await tasks.call_off(connection, task)
+                await keep_object(connection, task)
 
     async def _whole(self, location: str, upload: Unfinished) -> AsyncIterator[bytes]:
         storage = self.library.objects.storage(location)

@@ -16,9 +16,9 @@ from domain.errors import Forbidden, IllegalAssetTransformation, InvalidQuery, S
 from domain.files.transforms import EXTENSIONS, Source, Transformation, Wish, resolve, resolve_key
 from domain.settings_files import AssetsSettings
 from projections.database import Database
-from projections.files import contents, tasks
+from projections.files import contents
 from projections.files.contents import Asset
-from services.files.objects import Objects, file_chunks, variant_base
+from services.files.objects import Objects, file_chunks, keep_object, variant_base
 from services.files.recent import Recent
 from services.images.pool import ImagePool, TooSlow
 from services.storage.base import NotFound, StorageError
@@ -114,10 +114,10 @@ class Variants:
             await self._produce(asset, wanted, path)
             async with self.database.transaction() as connection:
                 # The file may have got other contents or gone while its variant was made.
-                now = await contents.asset(self.database, file)
+                now = await contents.asset_within(connection, file)
                 if now is None or now.content != asset.content or now.filename_disk != asset.filename_disk:
                     raise Forbidden()
-                await tasks.call_off(connection, task)
+                await keep_object(connection, task)
 
     async def _produce(self, asset: Asset, wanted: Transformation, path: str) -> None:
         assert asset.filename_disk is not None

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from tests.files.test_crash import expected, stored
-from tests.support.files import Files, Part, picture
-from tests.support.server import Server
+from tests.files.test_tus import begin, push
+from tests.support.files import Files, Part, files, picture
+from tests.support.server import Server, running_server
 from tests.support.waiting import until
 
 SETTINGS = {"ASSETS_TRANSFORM_IMAGE_MAX_DIMENSION": "12000"}
@@ -201,3 +202,28 @@ async def test_a_browser_that_seeks_in_a_film(api: Files) -> None:
     for start in (0, size - 200_000, size // 2, 1234, size // 3):
         async for piece in some(start):
             assert piece == content[start : start + 100_000]
+
+
+async def test_one_connection_to_the_database_is_enough(served_url: str, storage: Path) -> None:
+    """Who waits for a second one while he has the first waits for ever, once all have one."""
+    extra = {"STORAGE_LOCAL_ROOT": str(storage), "TUS_ENABLED": "true"}
+    extra |= {"DB_POOL__MIN": "1", "DB_POOL__MAX": "1"}
+    with running_server(served_url, "--no-followers", extra=extra) as small:
+        async with files(small) as api:
+            old, new = picture(60, 40), picture(40, 60)
+            record = await api.upload(old, "a.jpg", "image/jpeg")
+            path = f"/files/{record['id']}"
+            assert (await api.fetch(f"/assets/{record['id']}?width=20"))[0] == 200
+            replaced = await api.send("PATCH", path, [Part("file", new, "a.jpg", "image/jpeg")])
+            assert replaced.status == 200
+            kept = (await api.get(f"{path}/contents")).data[1]["sha256"]
+            assert (await api.post(f"{path}/contents/{kept}/restore", {})).status == 200
+            assert (await api.patch(path, {"filename_disk": "elsewhere.jpg"})).status == 200
+            begun = await begin(api, 6, filename_download="b.txt", type="text/plain")
+            assert (await push(api, begun, 0, b"resume"))[0] == 204
+            offer = (await api.post("/files/presigned", {"filename_download": "c.txt"})).data
+            async with api.session.put(api.url + offer["url"], data=b"given") as response:
+                assert response.status == 200
+            done = await api.post("/files/presigned/complete", {"token": offer["token"]})
+            assert done.data["filesize"] == "5"
+            assert (await api.delete(path)).status == 204
