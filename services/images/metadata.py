@@ -154,7 +154,7 @@ def _xmp(raw: bytes) -> dict[str, Any]:
         element = tree.find(f".//{{http://purl.org/dc/elements/1.1/}}{name}")
         if element is None:
             continue
-        texts = [text for text in ((part.text or "").strip() for part in element.iter()) if text]
+        texts = [text for text in (_plain(part.text or "") for part in element.iter()) if text][:LONGEST]
         if texts:
             found[name] = texts[0] if len(texts) == 1 and name != "subject" else texts
     return found

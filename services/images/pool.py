@@ -97,7 +97,7 @@ class ImagePool:
             usable = True
         except TimeoutError:
             raise TooSlow from None
-        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError) as error:
             raise Undecodable(f"the image process died: {error}") from error
         finally:
             if not usable and process is not None:

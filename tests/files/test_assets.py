@@ -324,3 +324,16 @@ async def test_metadata(api: Files) -> None:
     assert opened(content).size == (20, 40)
     plain = await api.send("PATCH", f"/files/{record['id']}", [Part("file", b"text", "a.txt", "text/plain")])
     assert (plain.data["width"], plain.data["type"]) == (20, "text/plain")
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+async def test_metadata_that_is_huge(api: Files, repeated: bool) -> None:
+    entry = "<rdf:li>" + "x" * (4096 if repeated else 20_000_000) + "</rdf:li>"
+    xmp = (
+        '<x xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        f"<dc:subject>{entry * (5000 if repeated else 1)}</dc:subject></x>"
+    )
+    record = await api.upload(picture(20, 10, "WEBP", xmp=xmp.encode()), "a.webp", "image/webp")
+    assert record["title"] == "A"
+    # Texts are cut; of what is too much even so, nothing is kept.
+    assert record["width"] == (None if repeated else 20)
