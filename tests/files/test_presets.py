@@ -119,3 +119,19 @@ async def test_durations(api: Files) -> None:
     assert after.data["duration"] == 5
     given = await api.upload(sound(2), "a.wav", "audio/wav", duration="77")
     assert given["duration"] == 77
+
+
+async def test_presets_that_wait_hold_nothing_up(api: Files, storage: Path, served_url: str) -> None:
+    """Their tasks name the file by its id, which is also the path of one without extension."""
+    record = await api.upload(b"whatever", "plain", "image/x-unknown")
+    assert record["filename_disk"] == record["id"]
+    with psycopg.connect(served_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into acta.file_tasks (kind, location, path, target, due) "
+            "values ('variants', 'local', %(id)s, %(id)s, now() + interval '1 day')",
+            {"id": record["id"]},
+        )
+        assert (await api.delete(f"/files/{record['id']}")).status == 204
+        assert record["id"] not in stored(storage)
+        connection.execute("delete from acta.file_tasks where kind = 'variants'")
+    assert left(served_url) == 0

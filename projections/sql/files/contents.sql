@@ -75,7 +75,7 @@ select f.storage, f.filename_disk, f.type, f.filesize, f.width, f.height, f.foca
            where f.id in (s.project_logo, s.public_background, s.public_foreground, s.public_favicon)) as public,
        rules.storage_asset_transform, rules.storage_asset_presets,
        exists (
-           select from acta.file_tasks as t where t.location = f.storage and t.target = f.filename_disk
+           select from acta.file_tasks as t where t.location = f.storage and t.target = f.filename_disk and t.kind <> 'variants'
        ) as unsettled
 from acta.directus_files as f
 left join (select storage_asset_transform, storage_asset_presets from acta.directus_settings limit 1) as rules on true

@@ -123,7 +123,7 @@ where due <= clock_timestamp() and kind <> 'variants' and (%(ids)s::bigint[] is 
       where e.location = t.location and e.path in (t.path, t.target, t.keep) and e.id < t.id and e.kind not in ('upload', 'variants'))
   and not exists (
       select from acta.file_tasks as e
-      where e.location = t.location and e.target in (t.path, t.target, t.keep) and e.id < t.id)
+      where e.location = t.location and e.target in (t.path, t.target, t.keep) and e.id < t.id and e.kind <> 'variants')
   and not exists (
       select from acta.file_tasks as e
       where e.location = t.location and e.keep in (t.path, t.target, t.keep) and e.id < t.id)
