@@ -86,7 +86,7 @@ async def offer_upload(request: web.Request) -> web.Response:
     """POST /files/presigned: an address that takes the bytes of a file, and a token to complete it with."""
     body = await read_object(request)
     context, library = request[CONTEXT], request.app[LIBRARY]
-    if not context.rights.may(FILES, "create"):
+    if not (context.rights.may(FILES, "create") or context.rights.may(FILES, "update")):
         raise Forbidden.collection(FILES)
     seconds = _seconds(body)
     upload = _upload(body, "")
@@ -178,7 +178,12 @@ def _upload(fields: dict[str, Any], location: str) -> Upload:
 
 
 async def _location(request: web.Request, body: dict[str, Any]) -> str:
-    """Where the bytes go: with the file they replace, else where the caller says, else the first place."""
+    """Where the bytes go: with the file they replace, else where the caller says, else the first place.
+
+    Raises:
+        Forbidden: without the right to update that file, or to create one.
+        InvalidPayload
+    """
     locations = request.app[LIBRARY].objects.locations
     if body.get("id") is not None:
         key = uuid_of(str(body["id"]))
@@ -187,6 +192,8 @@ async def _location(request: web.Request, body: dict[str, Any]) -> str:
             if not await request.app[ITEMS].reaches(request[CONTEXT], FILES, key, "update"):
                 raise Forbidden()
             return before.storage
+    if not request[CONTEXT].rights.may(FILES, "create"):
+        raise Forbidden()
     name = str(body.get("storage") or locations.default)
     if locations.get(name) is None:
         raise InvalidPayload(f'Location "{name}" doesn\'t exist.')

@@ -6,6 +6,7 @@ import io
 import os
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -199,3 +200,25 @@ async def test_the_rights_of_the_row_decide(api: Files, server: Server) -> None:
         assert headers["Content-Disposition"] == f'inline; filename="{record["id"]}"'
         assert (await nobody.post(f"/files/{other['id']}/presigned", {})).status == 403
     await api.delete(f"/permissions/{made.data['id']}")
+
+
+async def test_who_may_only_update_replaces(api: Files, server: Server) -> None:
+    record = await api.upload(b"old", "a.txt", "text/plain")
+    made = []
+    for action in ("read", "update"):
+        rule = {"policy": READER, "collection": "directus_files", "action": action, "fields": ["*"]}
+        rule["permissions"] = {"id": {"_eq": record["id"]}}
+        made.append((await api.post("/permissions", rule)).data["id"])
+    other = await api.upload(b"other", "b.txt", "text/plain")
+    asked = {"filename_download": "a.txt", "type": "text/plain"}
+    async with files(server, None) as nobody:
+        assert (await nobody.post("/files/presigned", asked)).status == 403
+        for key in (other["id"], str(uuid4())):
+            assert (await nobody.post("/files/presigned", {**asked, "id": key})).status == 403
+        offer = (await nobody.post("/files/presigned", {**asked, "id": record["id"]})).data
+        assert await put(nobody, offer["url"], b"new") == 200
+        done = await nobody.post("/files/presigned/complete", {"token": offer["token"]})
+        assert done.data["id"] == record["id"]
+    assert (await api.fetch(f"/assets/{record['id']}"))[2] == b"new"
+    for key in made:
+        await api.delete(f"/permissions/{key}")
