@@ -26,6 +26,8 @@ BEAT_SECONDS = tasks.GRACE_SECONDS / 4
 CLEAR_SECONDS = 10.0
 FORGOTTEN_SECONDS = 86_400.0
 EXCERPT = 8 * 1024 * 1024
+HANDS = 4
+"""Tasks a process carries out at once: each has a connection of the pool while its storage answers."""
 INCOMING = ".incoming/"
 _VARIANT = re.compile(r"__[0-9a-f]{40}\.[a-z0-9]+")
 
@@ -38,6 +40,7 @@ class Objects:
         self.locations = locations
         self._delete_original = delete_original
         self._alive: set[int] = set()
+        self._hands = asyncio.Semaphore(HANDS)
 
     def storage(self, name: str) -> Storage:
         """The storage of a name. Raises ServiceUnavailable for one that the settings no longer have."""
@@ -102,7 +105,7 @@ class Objects:
         """Carry out what is due, of ``ids`` where given; how many tasks were looked at."""
         done = 0
         while True:
-            async with tasks.claimed(self._database, ids) as task:
+            async with self._hands, tasks.claimed(self._database, ids) as task:
                 if task is None:
                     return done
                 done += 1
@@ -215,6 +218,9 @@ async def _exchange(storage: Storage, task: Task, target: str) -> None:
 
 
 async def _drop_variants(storage: Storage, path: str) -> None:
+    # What Acta keeps for itself (uploads, parts, versions) has none, and looking for them is a listing.
+    if path.startswith("."):
+        return
     base = variant_base(path)
     found = [entry.path async for entry in storage.list(base + "__")]
     for name in found:

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -135,6 +137,28 @@ async def test_away_and_back(api: Files, bucket: Bucket, served_url: str) -> Non
 
     await until(settled, 20)
     assert bucket.objects() == before - {record["filename_disk"]}
+
+
+async def test_a_bucket_that_hangs_holds_up_nobody_else(api: Files, bucket: Bucket, served_url: str) -> None:
+    keys = [(await api.upload(b"x", f"{number}.txt", "text/plain"))["id"] for number in range(20)]
+    assert bucket.process is not None
+    bucket.process.send_signal(signal.SIGSTOP)
+    try:
+        deletions = [asyncio.create_task(api.delete(f"/files/{key}")) for key in keys]
+        await asyncio.sleep(1)
+        began = time.perf_counter()
+        assert (await api.get("/folders")).status == 200
+        assert time.perf_counter() - began < 2
+    finally:
+        bucket.process.send_signal(signal.SIGCONT)
+    assert {answer.status for answer in await asyncio.gather(*deletions)} == {204}
+    with psycopg.connect(served_url, autocommit=True) as connection:
+        connection.execute("update acta.file_tasks set due = now()")
+
+    async def settled() -> bool:
+        return left(served_url) == 0
+
+    await until(settled, 20)
 
 
 async def test_away_in_the_middle_of_an_upload_and_a_download(
