@@ -207,8 +207,8 @@ async def test_who_may_only_update_replaces(api: Files, server: Server) -> None:
     made = []
     for action in ("read", "update"):
         rule = {"policy": READER, "collection": "directus_files", "action": action, "fields": ["*"]}
-        rule["permissions"] = {"id": {"_eq": record["id"]}}
-        made.append((await api.post("/permissions", rule)).data["id"])
+        only = {"permissions": {"id": {"_eq": record["id"]}}}
+        made.append((await api.post("/permissions", {**rule, **only})).data["id"])
     other = await api.upload(b"other", "b.txt", "text/plain")
     asked = {"filename_download": "a.txt", "type": "text/plain"}
     async with files(server, None) as nobody:
