@@ -104,8 +104,8 @@ class Compiler:
             return replace(self.singleton(name, nodes), version=self._version(name, None, given))
         return self._raw(name, nodes, given)
 
-    def item(self, name: str, nodes: Sequence[FieldNode], key: str) -> Compiled:
-        """The plan of one item that a mutation answers with."""
+    def item(self, name: str, nodes: Sequence[FieldNode], key: str | None) -> Compiled:
+        """The plan of one item that a mutation answers with; None leaves the key to whoever runs it."""
         return Compiled(self._item(name, self._tree(name, nodes, Parameters()), key))
 
     def items(

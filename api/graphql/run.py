@@ -160,12 +160,14 @@ class Engine:
         columns = zip(prepared.plans, prepared.columns, strict=True)
         return {entry.name: found[column] for entry, column in columns}
 
-    async def read_one(self, context: Context, plan: Any) -> bytes | ActaError | ErrorGroup | None:
-        """The answer of one plan, or its error."""
+    async def read_one(
+        self, context: Context, plan: Any, key: Sequence[str] = ()
+    ) -> bytes | ActaError | ErrorGroup | None:
+        """The answer of one plan, or its error; ``key`` are the parts of one that it leaves open."""
         reader = self.preparing.reader
         try:
             statement = reader.compiled([plan], context.model.version)
-            values = await reader.values(statement, context.caller)
+            values = await reader.values(statement, context.caller, key)
         except ServiceUnavailable:
             raise
         except (ActaError, ErrorGroup) as error:

@@ -27,6 +27,8 @@ from api.realtime.views import Views, place
 from api.realtime.visitor import Visitor
 from domain.errors import ActaError, ErrorGroup, Forbidden, InvalidQuery, ServiceUnavailable
 from domain.log.changes import Change
+from domain.query.plan import ReadPlan
+from domain.query.planner import key_parts
 
 log = logging.getLogger(__name__)
 Errors = list[dict[str, Any]]
@@ -129,29 +131,34 @@ class Mutated:
         asked = await wanted(self._engine, context, self._asked)
         if change.action == "delete":
             keys = await self._views.departed(context, change, {}, shared)
-            return [self._payload(asked, change, key, b"null") for key in keys]
+            return [self._payload(asked, change, key, None) for key in keys]
+        compiler = self._engine.preparing.compiler(asked.collector, context.caller)
+        plans = {
+            name: compiler.item(asked.collection, nodes, None).plan
+            for name, nodes in asked.collector.below(asked.nodes, f"{asked.collection}_mutated").items()
+            if nodes[0].name.value == "data"
+        }
         found = []
         for key in change.keys:
-            item = await self._item(context, asked, key)
+            item = await self._item(context, asked.collection, plans, key)
             if item is not None:
                 found.append(self._payload(asked, change, key, item))
         return found
 
-    async def _item(self, context: Context, asked: Wanted, key: str) -> dict[str, bytes] | bytes | None:
+    async def _item(
+        self, context: Context, collection: str, plans: Mapping[str, ReadPlan], key: str
+    ) -> dict[str, bytes] | None:
         """The members of the item that are asked for, by the name of each ``data``; None when unseen."""
-        mutated = asked.collector.below(asked.nodes, f"{asked.collection}_mutated")
-        compiler = self._engine.preparing.compiler(asked.collector, context.caller)
+        parts = key_parts(context.model.collections[collection], key)
         answers: dict[str, bytes] = {}
-        for name, nodes in mutated.items():
-            if nodes[0].name.value != "data":
-                continue
-            value = await self._engine.read_one(context, compiler.item(asked.collection, nodes, key).plan)
+        for name, plan in plans.items():
+            value = await self._engine.read_one(context, plan, parts)
             if isinstance(value, ServiceUnavailable):
                 raise value
             if not isinstance(value, bytes):
                 return None
             answers[name] = value
-        if not answers and not await self._seen(context, asked.collection, key):
+        if not answers and not await self._seen(context, collection, key):
             return None
         return answers
 
@@ -166,9 +173,7 @@ class Mutated:
             return False
         return found != b'{"data":[]}'
 
-    def _payload(
-        self, asked: Wanted, change: Change, key: str, item: dict[str, bytes] | bytes | None
-    ) -> bytes:
+    def _payload(self, asked: Wanted, change: Change, key: str, item: dict[str, bytes] | None) -> bytes:
         members: list[bytes] = []
         type_name = f"{asked.collection}_mutated"
         for name, nodes in asked.collector.below(asked.nodes, type_name).items():
@@ -180,7 +185,7 @@ class Mutated:
                 case "__typename":
                     value = orjson.dumps(type_name)
                 case _:
-                    value = item[name] if isinstance(item, dict) else b"null"
+                    value = b"null" if item is None else item[name]
             members.append(orjson.dumps(name) + b":" + value)
         data = b"{" + orjson.dumps(asked.name) + b":{" + b",".join(members) + b"}}"
         more = b',"extensions":' + dumps({"position": change.position}) if self._positions else b""
