@@ -36,6 +36,10 @@ log = logging.getLogger("acta.webhooks")
 ANSWER_BYTES: Final = 2000
 ERROR_CHARACTERS: Final = 300
 LOOK_SECONDS: Final = 0.2
+# What ends within so long of another is noted with it.
+GATHER_SECONDS: Final = 0.02
+# Deliveries at hand for each that is being tried, so that none waits for the database between two of them.
+AHEAD: Final = 2
 # Not worth another job.
 LINGER_SECONDS: Final = 1.5
 AGENT: Final = "Acta"
@@ -64,13 +68,15 @@ class Sender:
 
     async def send(self, webhook: int) -> None:
         """Try everything that is due, and what becomes due meanwhile."""
-        flying: dict[asyncio.Task[Outcome], int] = {}
+        flying: dict[asyncio.Task[Outcome | None], int] = {}
+        most = AHEAD * self._settings.concurrency
+        places = asyncio.Semaphore(self._settings.concurrency)
         try:
             while True:
-                free = self._settings.concurrency - len(flying)
+                free = most - len(flying)
                 if free and not self.stopping.is_set():
                     for due in await outbox.due(self._database, webhook, flying.values(), free):
-                        flying[asyncio.create_task(self.attempt(due))] = due.id
+                        flying[asyncio.create_task(self._in_turn(places, due))] = due.id
                 if not flying:
                     pause = await outbox.next_in(self._database, webhook)
                     if pause is None or pause > LINGER_SECONDS or self.stopping.is_set():
@@ -78,16 +84,23 @@ class Sender:
                     await asyncio.sleep(max(pause, 0.0))
                     continue
                 # One that takes long must not hide what becomes due beside it.
-                timeout = LOOK_SECONDS if len(flying) < self._settings.concurrency else None
+                timeout = LOOK_SECONDS if len(flying) < most else None
                 done, _ = await asyncio.wait(flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 if done:
-                    await outbox.settle(self._database, webhook, [task.result() for task in done])
+                    done, _ = await asyncio.wait(flying, timeout=GATHER_SECONDS)
+                    outcomes = [outcome for task in done if (outcome := task.result()) is not None]
+                    await outbox.settle(self._database, webhook, outcomes)
                 for task in done:
                     del flying[task]
         finally:
             for task in flying:
                 task.cancel()
             await asyncio.gather(*flying, return_exceptions=True)
+
+    async def _in_turn(self, places: asyncio.Semaphore, due: Due) -> Outcome | None:
+        """Try a delivery when there is a place; None when it is left for later."""
+        async with places:
+            return None if self.stopping.is_set() else await self.attempt(due)
 
     async def attempt(self, due: Due) -> Outcome:
         """Try a delivery once. Whatever happens is an outcome."""

@@ -46,21 +46,28 @@ from (
 order by position, webhook;
 
 -- name: due
--- Deliveries to try now, with what makes the message; those of an inactive webhook wait.
+-- Deliveries to try now, with what makes the message; those of an inactive webhook wait. Which ones comes first:
+-- a long backlog is not joined to be sorted.
+with due as materialized (
+    select id, failures, attempts, webhook, position, seq, next_at
+    from acta.deliveries
+    where webhook = %(webhook)s and status = 'waiting' and next_at <= now() and id <> all(%(flying)s::bigint[])
+    order by next_at, id
+    limit %(limit)s
+)
 select
-    delivery.id, delivery.failures, delivery.attempts,
+    due.id, due.failures, due.attempts,
     webhook.id, webhook.method, webhook.url, webhook.data, webhook.headers, webhook.secret,
-    delivery.position, event.seq, event.at, event.topic, event.collection, event.item, event.actor,
+    due.position, event.seq, event.at, event.topic, event.collection, event.item, event.actor,
     event.request, event.context, event.payload::text, event.meta,
     caller.role::text
-from acta.deliveries delivery
-join acta.directus_webhooks webhook on webhook.id = delivery.webhook and webhook.status = 'active'
-left join acta.events event on event.seq = delivery.seq and event.topic <> 'item.adopted'
+from due
+join acta.directus_webhooks webhook on webhook.id = due.webhook and webhook.status = 'active'
+left join lateral (
+    select * from acta.events where seq = due.seq and topic <> 'item.adopted' offset 0
+) event on true
 left join acta.directus_users caller on caller.id = event.actor
-where delivery.webhook = %(webhook)s and delivery.status = 'waiting' and delivery.next_at <= now()
-  and delivery.id <> all(%(flying)s::bigint[])
-order by delivery.next_at, delivery.id
-limit %(limit)s;
+order by due.next_at, due.id;
 
 -- name: next_in
 -- Seconds until the next delivery of an active webhook is due.
