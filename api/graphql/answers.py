@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,13 +31,18 @@ class Answer:
 
     def body(self) -> bytes:
         """The JSON of the whole."""
-        parts = []
+        # Of many parts made at once: values may be large, and each step would copy them again.
+        parts = [b"{"]
         if not self.lost:
-            members = b",".join(b'"' + name.encode() + b'":' + value for name, value in self.data)
-            parts.append(b'"data":{' + members + b"}")
+            lead = b'"data":{"'
+            for name, value in self.data:
+                parts += (lead, name.encode(), b'":', value)
+                lead = b',"'
+            parts.append(b"}" if self.data else b'"data":{}')
         if self.errors:
-            parts.append(b'"errors":' + dumps(self.errors))
-        return b"{" + b",".join(parts) + b"}"
+            parts += (b'"errors":' if self.lost else b',"errors":', dumps(self.errors))
+        parts.append(b"}")
+        return b"".join(parts)
 
 
 def only_errors(errors: Iterable[Object]) -> bytes:
@@ -86,10 +91,3 @@ def execution_error(error: GraphQLError) -> Object:
     if error.path:
         entry["path"] = list(error.path)
     return entry
-
-
-def listed(values: Sequence[bytes | None]) -> bytes:
-    """The rows of a list as JSON."""
-    if None in values:
-        values = [b"null" if value is None else value for value in values]
-    return b"[" + b",".join(values) + b"]"  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 
-from api.graphql.answers import Answer, dumps, execution_error, listed, only_errors, request_error, root_error
+from api.graphql.answers import Answer, dumps, execution_error, only_errors, request_error, root_error
 from api.graphql.documents import Document, Documents
 from api.graphql.kept import Asked, Ready
 from api.graphql.mutations import OWN, Mutations
@@ -35,6 +35,7 @@ from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, Servi
 from domain.graphql.outline import Scope
 from domain.model import Model
 from projections.reading.past import names_past
+from projections.reading.statement import listed
 
 LARGE = 50_000
 """Bytes of a body from which on it is made ready in a thread."""
@@ -154,7 +155,7 @@ class Engine:
             found = [error] if len(plans) == 1 else [await self.read_one(context, plan) for plan in plans]
         else:
             if len(plans) == 1:
-                found = [(values[0] if values else None) if plans[0].single else listed(values)]
+                found = [(values[0] if values else None) if plans[0].single else listed(b"[", values, b"]")]
             else:
                 found = list(values)
         columns = zip(prepared.plans, prepared.columns, strict=True)
@@ -172,7 +173,7 @@ class Engine:
             raise
         except (ActaError, ErrorGroup) as error:
             return error
-        return (values[0] if values else None) if plan.single else listed(values)
+        return (values[0] if values else None) if plan.single else listed(b"[", values, b"]")
 
     async def _leave(
         self, request: web.Request, document: Document, asked: Asked, left: list[Entry], answer: Answer

@@ -57,13 +57,21 @@ def statement(text: bytes, operands: Sequence[Operand], version: int, shape: Sha
 def envelope(shape: Shape, values: Sequence[bytes | None]) -> bytes | None:
     """The answer's bytes around the values of its rows; None when there is no item."""
     if shape == "rows":
-        if None in values:
-            values = [b"null" if value is None else value for value in values]
-        return b'{"data":[' + b",".join(values) + b"]}"  # type: ignore[arg-type]
+        return listed(b'{"data":[', values, b"]}")
     if not values:
         return None
     value = values[0] or b"null"
     return value if shape == "whole" else b'{"data":' + value + b"}"
+
+
+def listed(head: bytes, values: Sequence[bytes | None], tail: bytes) -> bytes:
+    """The values of rows as the elements of a list between two texts; large ones are copied only once."""
+    found = [b"null" if value is None else value for value in values]
+    if not found:
+        return head + tail
+    found[0] = head + found[0]
+    found[-1] += tail
+    return b",".join(found)
 
 
 def bound(operand: Operand, caller: Caller, now: datetime) -> Bound:
