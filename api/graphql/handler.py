@@ -90,6 +90,10 @@ def _asked(given: Any, persisted: Persisted) -> Asked:
     variables, operation = given.get("variables"), given.get("operationName")
     if variables is not None and not isinstance(variables, dict):
         raise GraphQLExecution(["Variables must be an object."])
+    try:
+        orjson.dumps(variables)
+    except orjson.JSONEncodeError:
+        raise GraphQLExecution(["Variables are nested too deeply."]) from None
     if operation is not None and not isinstance(operation, str):
         raise GraphQLExecution(["The operation name must be a string."])
     return Asked(text, variables or {}, operation or None)

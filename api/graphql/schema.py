@@ -119,15 +119,18 @@ class Schemas:
 
     def known(self, model: Model, rights: Rights, scope: Scope) -> LazySchema | None:
         """A schema that is there already."""
-        return self._known.get((model.version, rights.key, scope))
+        key = (model.version, rights.key, scope)
+        found = self._known.get(key)
+        if found is not None:
+            self._known.move_to_end(key)
+        return found
 
     async def of(self, model: Model, rights: Rights, scope: Scope) -> LazySchema:
         """The schema of a caller; several who need the same one wait for it together."""
-        key = (model.version, rights.key, scope)
-        known = self._known.get(key)
+        known = self.known(model, rights, scope)
         if known is not None:
-            self._known.move_to_end(key)
             return known
+        key = (model.version, rights.key, scope)
         making = self._making.get(key)
         if making is None:
             making = asyncio.ensure_future(

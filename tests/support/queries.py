@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 NAMES = [
@@ -95,6 +97,8 @@ VALUES: tuple[Any, ...] = (
 )
 
 
+BAD_VALUES: list[Any] = json.loads(Path(__file__).with_name("bad_values.json").read_text())
+"""JSON of every kind that is seldom expected."""
 INJECTIONS = (
     "'; DROP TABLE books; --",
     '"; DROP TABLE books; --',

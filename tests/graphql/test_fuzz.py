@@ -1,0 +1,197 @@
+"""Broken and malicious requests to a running server: each is answered, or refused as the contract says.
+
+Documents that are right are taken apart and put together wrongly, their values exchanged for bad ones, and
+sent in every way there is. `ACTA_GRAPHQL_FUZZ=50000 .ci/test tests/graphql/test_fuzz.py` is the long run;
+`ACTA_GRAPHQL_SEED` begins it elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import json
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.http import Answer, Client
+from tests.support.queries import BAD_VALUES, INJECTIONS
+from tests.support.server import Server, start
+
+REQUESTS = int(os.environ.get("ACTA_GRAPHQL_FUZZ", "2000"))
+SEED = int(os.environ.get("ACTA_GRAPHQL_SEED", "1"))
+AT_ONCE = 8
+SEEDS = Path(__file__).with_name("seeds")
+ITEMS, SYSTEM = ((SEEDS / f"{name}.graphql").read_text().split("\n\n") for name in ("items", "system"))
+VARIABLES: dict[str, Any] = json.loads((SEEDS / "variables.json").read_text())
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[A-Za-z_]\w*|\.\.\.|-?\d+(?:\.\d+)?|\S')
+_NAMES = sorted({token for text in ITEMS + SYSTEM for token in _TOKEN.findall(text) if token[0].isalpha()})
+_PIECES = (SEEDS / "pieces.txt").read_text().splitlines()
+ODD_HEADERS = [
+    *(
+        {"Content-Type": f"application/{name}"}
+        for name in ("graphql", "x-www-form-urlencoded", "json; charset=a")
+    ),
+    *({"Content-Encoding": "gzip"}, {"If-Match": "*"}, {"If-None-Match": "*"}, {"Idempotency-Key": "fuzz"}),
+    {"Accept": "application/graphql-response+json"},
+]
+
+
+@pytest.fixture(scope="module")
+def stderr(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server writes what nobody expected."""
+    return tmp_path_factory.mktemp("graphql") / "stderr"
+
+
+@pytest.fixture(scope="module")
+def server(server_url: str, stderr: Path) -> Iterator[Server]:
+    output: IO[bytes]
+    with stderr.open("wb") as output:
+        running = start(server_url, "--no-followers", stderr=output.fileno())
+        try:
+            yield running
+        finally:
+            if running.process.poll() is None:
+                running.stop()
+
+
+def deep(levels: int, inner: Any) -> Any:
+    """Conditions inside conditions."""
+    for level in range(levels):
+        inner = {"_and": [inner]} if level % 2 else {"author": {"posts": {"_some": inner}}}
+    return inner
+
+
+def mutated(chance: random.Random, text: str) -> str:
+    """A document with some of its tokens gone, doubled, exchanged or new."""
+    tokens = _TOKEN.findall(text)
+    for _ in range(chance.choice([0, 1, 1, 1, 2, 3, 8])):
+        place = chance.randrange(len(tokens))
+        kind = chance.random()
+        if kind < 0.15:
+            del tokens[place]
+        elif kind < 0.25:
+            other = chance.randrange(len(tokens))
+            tokens[place], tokens[other] = tokens[other], tokens[place]
+        elif kind < 0.35:
+            tokens.insert(place, chance.choice(_PIECES))
+        elif kind < 0.45:
+            end = chance.randint(place, min(len(tokens), place + 12))
+            tokens[place:place] = tokens[place:end] * chance.choice([1, 1, 1, 40, 300])
+        elif tokens[place][0].isalpha():
+            tokens[place] = chance.choice(_NAMES)
+        elif tokens[place][0] in '"0123456789-':
+            tokens[place] = chance.choice([*_PIECES, json.dumps(chance.choice(INJECTIONS))])
+        else:
+            tokens[place] = chance.choice(_PIECES)
+        tokens = tokens or ["{"]
+    joined = " ".join(tokens)
+    if chance.random() < 0.03:
+        joined = joined[: chance.randrange(len(joined))]
+    if chance.random() < 0.02:
+        levels = chance.choice([5, 60, 120, 200, 400])
+        joined = f"{{ posts{' { author { posts' * levels} {{ id }} {'} }' * levels} }}"
+    return joined
+
+
+def varied(chance: random.Random, value: Any) -> Any:
+    """A value with something in it exchanged."""
+    if isinstance(value, dict) and value and chance.random() < 0.7:
+        name = chance.choice(list(value))
+        return {**value, name: varied(chance, value[name])}
+    if isinstance(value, list) and value and chance.random() < 0.5:
+        return [varied(chance, value[0]), *value]
+    if chance.random() < 0.03:
+        return deep(chance.choice([3, 20, 60, 90, 200, 300]), {"id": {"_eq": 1}})
+    return chance.choice([*BAD_VALUES, *INJECTIONS])
+
+
+def body_of(chance: random.Random, text: str) -> Any:
+    """The body of a request."""
+    variables: Any = VARIABLES
+    for _ in range(chance.choice([0, 0, 1, 1, 2])):
+        variables = varied(chance, variables)
+    body: dict[str, Any] = {"query": text, "variables": variables}
+    kind = chance.random()
+    if kind < 0.05:
+        body["operationName"] = chance.choice(["q", "m", "nothing", "", *BAD_VALUES])
+    elif kind < 0.1:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        persisted = {"version": 1, "sha256Hash": chance.choice([digest, "0" * 64, None, 5])}
+        body["extensions"] = chance.choice([{"persistedQuery": persisted}, {"persistedQuery": 5}, [], "x"])
+        if chance.random() < 0.5:
+            del body["query"]
+    elif kind < 0.13:
+        body["query"] = chance.choice(BAD_VALUES)
+    elif kind < 0.15:
+        return chance.choice([[body], [body, body], [], *BAD_VALUES])
+    return body
+
+
+async def send(api: Client, chance: random.Random) -> Answer:
+    """One request."""
+    path = chance.choice(["/graphql", "/graphql", "/graphql/system"])
+    text = mutated(chance, chance.choice(SYSTEM if path.endswith("system") else ITEMS))
+    body = body_of(chance, text)
+    headers = chance.choice(ODD_HEADERS) if chance.random() < 0.05 else {}
+    if chance.random() < 0.1 and isinstance(body, dict):
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()}
+        path = f"{path}?{urlencode(texts, errors='replace')[:6000]}"
+        return await api.request("GET", path, headers=headers)
+    content = json.dumps(body).encode()
+    if chance.random() < 0.02:
+        content = content[: chance.randrange(len(content))] + chance.choice([b"", b"\xff", b"}"])
+    if "Content-Encoding" in headers:
+        content = gzip.compress(content)
+    method = chance.choice(["POST"] * 60 + ["PUT", "SEARCH", "DELETE"])
+    return await api.request(method, path, content=content, headers=headers)
+
+
+def wrong(answer: Answer) -> str | None:
+    """What is wrong with an answer; None when it is as the contract says."""
+    if answer.status not in (200, 304, 400, 405, 415, 422):
+        return f"status {answer.status}"
+    if answer.status == 304:
+        return None
+    body = answer.body
+    if not isinstance(body, dict) or not body.keys() <= {"data", "errors"} or not body:
+        return "no answer of GraphQL"
+    for error in body.get("errors", ()):
+        code = error["extensions"]["code"]
+        # Without a path it is about the variables or the operation.
+        if code == "INTERNAL_SERVER_ERROR" and "path" in error:
+            return f"unexpected: {error['message']}"
+    return None
+
+
+@pytest.mark.timeout(90 + REQUESTS // 50)
+async def test_nothing_that_is_sent_is_unexpected(api: Client, server: Server, stderr: Path) -> None:
+    seen: Counter[str] = Counter()
+    loop, slowest = asyncio.get_running_loop(), 0.0
+
+    async def work(number: int) -> None:
+        nonlocal slowest
+        chance = random.Random(SEED * 1000 + number)
+        for turn in range(REQUESTS // AT_ONCE):
+            began = loop.time()
+            answer = await send(api, chance)
+            slowest = max(slowest, loop.time() - began)
+            assert wrong(answer) is None, (wrong(answer), number, turn, answer.body)
+            codes = [error["extensions"]["code"] for error in (answer.body or {}).get("errors", ())]
+            seen[codes[0] if codes else "none"] += 1
+
+    await asyncio.gather(*(work(number) for number in range(AT_ONCE)))
+    assert server.process.poll() is None
+    assert "Traceback" not in stderr.read_text()
+    # What only refuses would prove nothing.
+    assert seen["none"] > REQUESTS // 20, seen
+    assert seen["GRAPHQL_VALIDATION"] > REQUESTS // 10, seen
+    assert slowest < 10
