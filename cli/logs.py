@@ -6,10 +6,10 @@ the URL that it could not read.
 
 import json
 import logging
-import re
 import sys
 from datetime import UTC, datetime
 
+from domain.log_lines import given, redact
 from domain.settings import LogSettings
 
 LEVELS = {
@@ -21,9 +21,6 @@ LEVELS = {
     "trace": logging.DEBUG,
     "silent": logging.CRITICAL + 1,
 }
-REDACTED = "--redacted--"
-_SECRET = re.compile(r"(?i)((?:access_token|refresh_token|password)=|authorization: *bearer +)[^&\s'\"#]+")
-_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def configure(settings: LogSettings) -> None:
@@ -55,15 +52,9 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _OWN},
+            "message": redact(record.getMessage()),
+            **given(record),
         }
         if record.exc_info:
-            members["trace"] = self.formatException(record.exc_info)
-        plain = {name: redact(value) if isinstance(value, str) else value for name, value in members.items()}
-        return json.dumps(plain, default=str, ensure_ascii=False)
-
-
-def redact(text: str) -> str:
-    """A text without the tokens and passwords in it."""
-    return _SECRET.sub(lambda match: match[1] + REDACTED, text)
+            members["trace"] = redact(self.formatException(record.exc_info))
+        return json.dumps(members, default=str, ensure_ascii=False)

@@ -137,6 +137,7 @@ class RealtimeSettings(Group):
     logs_level: Literal["trace", "debug", "info", "warn", "error", "fatal"] = Field(
         "info", alias="WEBSOCKETS_LOGS_LEVEL"
     )
+    logs_style: Literal["pretty", "raw"] = Field("pretty", alias="WEBSOCKETS_LOGS_STYLE")
     logs_limit: Limit = Field(None, alias="WEBSOCKETS_LOGS_CONN_LIMIT")
     heartbeat_enabled: bool = Field(True, alias="WEBSOCKETS_HEARTBEAT_ENABLED")
     heartbeat_period: float = Field(30, alias="WEBSOCKETS_HEARTBEAT_PERIOD", gt=0)

@@ -53,8 +53,34 @@ class Limiter:
             self._purged = time.monotonic()
             await self._store.purge()
         found = await self._store.count(name, seconds)
-        if found.points <= points:
+        if found.points > points:
+            raise _exceeded(points, found.left)
+
+
+class Budget:
+    """The messages that one socket may send: as many as an address may send requests."""
+
+    def __init__(self, settings: LimiterSettings) -> None:
+        self._settings = settings
+        self._points, self._ends = 0, 0.0
+
+    def spend(self) -> None:
+        """Count a message.
+
+        Raises:
+            RequestsExceeded
+        """
+        given, now = self._settings, time.monotonic()
+        if not given.enabled:
             return
-        reset = datetime.now(UTC) + timedelta(seconds=found.left)
-        text = reset.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        raise RequestsExceeded(points, text, max(1, math.ceil(found.left)))
+        if self._ends <= now:
+            self._points, self._ends = 0, now + given.duration
+        self._points += 1
+        if self._points > given.points:
+            raise _exceeded(given.points, self._ends - now)
+
+
+def _exceeded(points: int, left: float) -> RequestsExceeded:
+    reset = datetime.now(UTC) + timedelta(seconds=left)
+    text = reset.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return RequestsExceeded(points, text, max(1, math.ceil(left)))

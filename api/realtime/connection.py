@@ -11,12 +11,14 @@ from typing import Any
 import aiohttp
 from aiohttp import WSMsgType, web
 
+from api.auth.limiter import Budget
 from api.items import Items
 from api.realtime import items as item_messages
 from api.realtime import protocol
 from api.realtime.hub import Hub
 from api.realtime.outbox import Outbox
 from api.realtime.protocol import MISSING, Message
+from api.realtime.room import require_room, size_of
 from api.realtime.subscriptions import Subscription, Wanted, wanted
 from api.realtime.views import Views
 from api.realtime.visitor import AuthFailed, Mode, Visitor
@@ -48,6 +50,7 @@ class Connection:
     services: Services
     socket: web.WebSocketResponse
     visitor: Visitor
+    budget: Budget
     outbox: Outbox = field(init=False)
     _subscriptions: list[Subscription] = field(default_factory=list)
     _expired: bool = False
@@ -174,6 +177,7 @@ class Connection:
 
     async def _handle_text(self, text: str) -> None:
         try:
+            self.budget.spend()
             message = protocol.message_of(text)
         except ActaError as error:
             self.outbox.put(protocol.failure("server", error))
@@ -186,15 +190,17 @@ class Connection:
         elif self._expired:
             self.outbox.put(protocol.failure("auth", Forbidden(), protocol.uid_of(message)))
         elif kind == "subscribe":
-            await self._subscribe(message)
+            await self._subscribe(message, size_of(text))
         elif kind == "unsubscribe":
             self._unsubscribe(message)
         elif kind == "items":
             await self._items(message)
 
-    async def _subscribe(self, message: Message) -> None:
+    async def _subscribe(self, message: Message, size: int) -> None:
         try:
-            wants = wanted(message)
+            wants = wanted(message, size)
+            stay = [one.wants.size for one in self._subscriptions if not self._replaces(wants, one)]
+            require_room(stay, wants.size)
             context = await self.visitor.context()
             if wants.collection not in context.model.collections:
                 raise item_messages.InvalidCollection(f'The collection "{wants.collection}" does not exist')
@@ -209,8 +215,7 @@ class Connection:
                 init = protocol.frame("subscription", wants.answer_uid, event="init")
             self._replace(wants)
             self.outbox.put(init)
-            self._subscriptions.append(subscription)
-            await self.services.hub.join(subscription, before)
+            await self._join(subscription, before)
         except item_messages.InvalidCollection as error:
             self.outbox.put(protocol.failure("subscribe", error, protocol.uid_of(message)))
         except (ActaError, ErrorGroup) as error:
@@ -219,9 +224,20 @@ class Connection:
             log.exception("realtime: a subscription failed")
             self.outbox.put(protocol.failure("subscribe", InternalError()))
 
+    async def _join(self, subscription: Subscription, since: int) -> None:
+        self._subscriptions.append(subscription)
+        try:
+            await self.services.hub.join(subscription, since)
+        except BaseException:
+            self._end([subscription])
+            raise
+
     def _replace(self, wants: Wanted) -> None:
-        if wants.uid is not None:
-            self._end([one for one in self._subscriptions if one.wants.uid == wants.uid])
+        self._end([one for one in self._subscriptions if self._replaces(wants, one)])
+
+    @staticmethod
+    def _replaces(wants: Wanted, one: Subscription) -> bool:
+        return wants.uid is not None and wants.uid == one.wants.uid
 
     def _unsubscribe(self, message: Message) -> None:
         uid = message.get("uid")

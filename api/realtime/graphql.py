@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,19 +11,20 @@ from typing import Any, Final
 import orjson
 from aiohttp import WSMsgType, web
 
+from api.auth.limiter import Budget
 from api.graphql.kept import Asked
 from api.graphql.run import Engine
 from api.realtime import protocol
 from api.realtime.hub import Hub
 from api.realtime.mutated import Errors, Mutated, errors_of, wanted
 from api.realtime.outbox import Outbox
+from api.realtime.room import require_room, size_of
 from api.realtime.views import Views
 from api.realtime.visitor import AuthFailed, Mode, Visitor
-from domain.errors import ActaError, ErrorGroup, InvalidPayload
+from domain.errors import ActaError, ErrorGroup, InternalError, InvalidPayload
 
+log = logging.getLogger(__name__)
 PROTOCOL: Final = "graphql-transport-ws"
-MOST: Final = 100
-"""Subscriptions of one socket."""
 
 
 class Close(Exception):
@@ -45,6 +47,7 @@ class GraphQLConnection:
     visitor: Visitor
     mode: Mode
     auth_timeout: float
+    budget: Budget
     outbox: Outbox = field(init=False)
     _subscriptions: dict[str, Mutated] = field(default_factory=dict)
     _acknowledged: bool = False
@@ -107,7 +110,7 @@ class GraphQLConnection:
         elif not self._acknowledged:
             raise Close(4403 if self.mode == "handshake" else 4401, "Unauthorized")
         elif kind == "subscribe":
-            await self._subscribe(message)
+            await self._subscribe(message, size_of(text))
         elif kind == "complete":
             self._forget(str(message.get("id")))
         else:
@@ -129,37 +132,51 @@ class GraphQLConnection:
         self._acknowledged = True
         self.outbox.put(protocol.frame("connection_ack"))
 
-    async def _subscribe(self, message: dict[str, Any]) -> None:
+    async def _subscribe(self, message: dict[str, Any], size: int) -> None:
         key, payload = message.get("id"), message.get("payload")
         if not isinstance(key, str) or not key or not isinstance(payload, dict):
             raise Close(4400, "Invalid message received")
         if key in self._subscriptions:
             raise Close(4409, f"Subscriber for {key} already exists")
         try:
-            asked, since = _asked(payload)
-            if len(self._subscriptions) >= MOST:
-                raise InvalidPayload(f"A socket has at most {MOST} subscriptions")
-            context = await self.visitor.context()
-            found = await wanted(self.engine, context, asked)
-            self.views.check(context, found.collection)
+            self.budget.spend()
+            await self._begin_subscription(key, payload, size)
         except (ActaError, ErrorGroup) as error:
             self._fail(key, errors_of(error))
-            return
+        except Exception:
+            log.exception("realtime: a subscription failed")
+            self._fail(key, errors_of(InternalError()))
+
+    async def _begin_subscription(self, key: str, payload: dict[str, Any], size: int) -> None:
+        asked, since = _asked(payload)
+        require_room([one.size for one in self._subscriptions.values()], size)
+        context = await self.visitor.context()
+        found = await wanted(self.engine, context, asked)
+        self.views.check(context, found.collection)
         subscription = Mutated(
             self.engine,
             self.views,
             self.visitor,
             asked,
             found,
-            lambda result: self._next(key, result),
-            lambda errors: self._fail(key, errors),
+            lambda one, result: self._next(key, one, result),
+            lambda one, errors: self._end(key, one, errors),
             positions=since is not None,
+            size=size,
         )
         self._subscriptions[key] = subscription
         await self.hub.join(subscription, await self.hub.last_position() if since is None else since)
+        if self._subscriptions.get(key) is not subscription:
+            # What it missed has ended it.
+            self.hub.leave(subscription)
 
-    def _next(self, key: str, result: bytes) -> None:
-        if key in self._subscriptions:
+    def _end(self, key: str, subscription: Mutated, errors: Errors) -> None:
+        if self._subscriptions.get(key) is subscription:
+            self._fail(key, errors)
+
+    def _next(self, key: str, subscription: Mutated, result: bytes) -> None:
+        # Its client may have completed it, and have begun another of the name, while it was told.
+        if self._subscriptions.get(key) is subscription:
             head = b'{"id":' + orjson.dumps(key) + b',"type":"next","payload":'
             self.outbox.put(head + result + b"}")
 

@@ -20,6 +20,7 @@ from projections.database import Database
 from projections.log import positions
 from projections.log.seal import CHANNEL
 from projections.sql import load
+from projections.system.rights import RightsStore
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,15 @@ class Subscriber(Protocol):
 
 
 class Hub:
-    """Subscribers by collection, and the log as far as it was told."""
+    """Subscribers by collection, and the log as far as it was told.
 
-    def __init__(self, database: Database) -> None:
+    What changes rights is in the log, too. It is heeded there before anything behind it is told, whether the
+    notification that also tells of it has come or not: nobody hears of a change by rights lost before it.
+    """
+
+    def __init__(self, database: Database, rights: RightsStore) -> None:
         self._database = database
+        self._rights = rights
         # Each with the position it was told up to when it joined.
         self._subscribers: defaultdict[str, dict[Subscriber, int]] = defaultdict(dict)
         self._position = 0
@@ -88,6 +94,7 @@ class Hub:
             if not self._following:
                 self._position = await self.last_position()
                 self._following = True
+                self._rights.forget()
             told = await self._replay(subscriber, since, self._position)
             self._subscribers[subscriber.collection][subscriber] = told
 
@@ -155,6 +162,7 @@ class Hub:
         async with self._telling:
             async with self._database.connection() as connection:
                 records = await positions.read(connection, self._position, BATCH)
+            self._rights.heed(records)
             for change in changes(records):
                 await self._tell(change)
             if records:

@@ -84,7 +84,10 @@ def _variables(
 
 
 class Mutated:
-    """A subscription that runs. ``put`` sends a result, ``end`` tells of errors and ends it."""
+    """A subscription that runs. ``put`` sends a result, ``end`` tells of errors and ends it.
+
+    ``size`` is what it counts of what a socket may keep.
+    """
 
     def __init__(
         self,
@@ -93,12 +96,14 @@ class Mutated:
         visitor: Visitor,
         asked: Asked,
         found: Wanted,
-        put: Callable[[bytes], None],
-        end: Callable[[Errors], None],
+        put: Callable[[Mutated, bytes], None],
+        end: Callable[[Mutated, Errors], None],
         *,
         positions: bool,
+        size: int,
     ) -> None:
         self.collection = found.collection
+        self.size = size
         self._event = found.event
         self._engine = engine
         self._views = views
@@ -120,9 +125,9 @@ class Mutated:
             asked = self._asked
             key = ("mutated", *place(context), asked.text, asked.operation, self._variables, self._positions)
             for payload in await shared.once(key, lambda: self._payloads(context, change, shared)):
-                self._put(payload)
+                self._put(self, payload)
         except (ActaError, ErrorGroup) as error:
-            self._end(errors_of(error))
+            self._end(self, errors_of(error))
         except Exception:
             log.exception("realtime: a subscription to %s failed", self.collection)
 

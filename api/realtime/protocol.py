@@ -27,6 +27,11 @@ def message_of(text: str) -> Message:
         raise InvalidPayload("The message is not an object")
     if not isinstance(found.get("type"), str) or not found["type"]:
         raise InvalidPayload('The message has no "type"')
+    try:
+        # What was sent has to be written again, too: as an answer's uid, as the key of what is kept.
+        orjson.dumps(found)
+    except orjson.JSONEncodeError:
+        raise InvalidPayload("The message is nested too deeply") from None
     return found
 
 

@@ -5,27 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from weakref import WeakSet
 
 from aiohttp import web
 
 from api import keys
 from api.auth.credentials import origin_of
+from api.auth.limiter import Budget
 from api.auth.origins import from_own_pages
 from api.realtime.connection import Connection, Services
 from api.realtime.graphql import PROTOCOL, GraphQLConnection
 from api.realtime.hub import Hub
-from api.realtime.logs import Tap, stream
-from api.realtime.outbox import Outbox
+from api.realtime.logs import LogStream, Tap
+from api.realtime.room import Sockets
 from api.realtime.views import Views
 from api.realtime.visitor import AuthFailed, Mode, Visitor
 from domain.settings import RealtimeSettings
 
 HUB = web.AppKey("hub", Hub)
 SERVICES = web.AppKey("realtime", Services)
-SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("sockets")
-LOGS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("log sockets")
-GRAPHQL_SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("graphql sockets")
+SOCKETS = web.AppKey("sockets", Sockets)
+LOGS = web.AppKey("log sockets", Sockets)
+GRAPHQL_SOCKETS = web.AppKey("graphql sockets", Sockets)
+OPEN: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("open sockets")
 # There the handler of requests hands upgrades over.
 GRAPHQL_PATH = "/graphql"
 TAP = web.AppKey("tap", Tap)
@@ -39,39 +42,36 @@ def is_upgrade(request: web.Request) -> bool:
 async def json_socket(request: web.Request) -> web.StreamResponse:
     """The socket of JSON messages."""
     app = request.app
-    settings = app[keys.SETTINGS].realtime
-    visitor = await admitted(request, settings.rest_auth, app[SOCKETS], settings.rest_limit)
-    response = web.WebSocketResponse(autoping=True, max_msg_size=app[keys.SETTINGS].server.max_payload_size)
-    await response.prepare(request)
-    app[SOCKETS].add(response)
-    await Connection(app[SERVICES], response, visitor).run()
+    settings = app[keys.SETTINGS]
+    async with admitted(request, settings.realtime.rest_auth, app[SOCKETS]) as visitor:
+        response = web.WebSocketResponse(autoping=True, max_msg_size=settings.server.max_payload_size)
+        await _open(request, response)
+        await Connection(app[SERVICES], response, visitor, Budget(settings.limiter)).run()
     return response
 
 
 async def graphql_socket(request: web.Request) -> web.StreamResponse:
     """The socket of GraphQL subscriptions."""
     app = request.app
-    settings = app[keys.SETTINGS].realtime
-    visitor = await admitted(request, settings.graphql_auth, app[GRAPHQL_SOCKETS], settings.graphql_limit)
-    response = web.WebSocketResponse(
-        protocols=(PROTOCOL,), max_msg_size=app[keys.SETTINGS].server.max_payload_size
-    )
-    await response.prepare(request)
-    if response.ws_protocol != PROTOCOL:
-        await response.close(code=4406, message=b"Subprotocol not acceptable")
-        return response
-    app[GRAPHQL_SOCKETS].add(response)
-    services = app[SERVICES]
-    connection = GraphQLConnection(
-        app[keys.GRAPHQL],
-        services.hub,
-        services.views,
-        response,
-        visitor,
-        settings.graphql_auth,
-        settings.graphql_auth_timeout,
-    )
-    await connection.run()
+    settings, services = app[keys.SETTINGS], app[SERVICES]
+    mode = settings.realtime.graphql_auth
+    async with admitted(request, mode, app[GRAPHQL_SOCKETS]) as visitor:
+        response = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=settings.server.max_payload_size)
+        await _open(request, response)
+        if response.ws_protocol != PROTOCOL:
+            await response.close(code=4406, message=b"Subprotocol not acceptable")
+            return response
+        connection = GraphQLConnection(
+            app[keys.GRAPHQL],
+            services.hub,
+            services.views,
+            response,
+            visitor,
+            mode,
+            settings.realtime.graphql_auth_timeout,
+            Budget(settings.limiter),
+        )
+        await connection.run()
     return response
 
 
@@ -79,25 +79,23 @@ async def log_socket(request: web.Request) -> web.StreamResponse:
     """The socket of log lines, for administrators."""
     app = request.app
     settings = app[keys.SETTINGS].realtime
-    visitor = await admitted(request, "strict", app[LOGS], settings.logs_limit)
-    if not (await visitor.context()).rights.admin:
-        raise web.HTTPUnauthorized
-    response = web.WebSocketResponse()
-    await response.prepare(request)
-    app[LOGS].add(response)
-    outbox = Outbox(response)
-    writer = asyncio.create_task(outbox.drain())
-    try:
-        await stream(response, outbox, app[TAP], settings.logs_level)
-    finally:
-        writer.cancel()
+    async with admitted(request, "strict", app[LOGS]) as visitor:
+        if not (await visitor.context()).rights.admin:
+            raise web.HTTPUnauthorized
+        response = web.WebSocketResponse()
+        await _open(request, response)
+        await LogStream(response, visitor, app[TAP], settings.logs_level, settings.logs_style).run()
     return response
 
 
-async def admitted(
-    request: web.Request, mode: Mode, others: WeakSet[web.WebSocketResponse], limit: int | None
-) -> Visitor:
-    """Who wants to upgrade, signed in when a token comes along.
+async def _open(request: web.Request, response: web.WebSocketResponse) -> None:
+    await response.prepare(request)
+    request.app[OPEN].add(response)
+
+
+@asynccontextmanager
+async def admitted(request: web.Request, mode: Mode, sockets: Sockets) -> AsyncIterator[Visitor]:
+    """Who wants to upgrade, signed in when a token comes along; with a place for as long as the block.
 
     Raises:
         HTTPNotFound: for requests that don't want a socket.
@@ -106,8 +104,11 @@ async def admitted(
     """
     if not is_upgrade(request):
         raise web.HTTPNotFound
-    if limit is not None and len(others) >= limit:
-        raise web.HTTPForbidden
+    with sockets.place():
+        yield await _visitor(request, mode)
+
+
+async def _visitor(request: web.Request, mode: Mode) -> Visitor:
     app = request.app
     settings = app[keys.SETTINGS].auth
     visitor = Visitor(
@@ -159,7 +160,7 @@ def socket_paths(settings: RealtimeSettings) -> frozenset[str]:
 async def realtime(app: web.Application) -> AsyncIterator[None]:
     """The hub of the process, while the application runs; needs the other services."""
     settings = app[keys.SETTINGS].realtime
-    hub = Hub(app[keys.DATABASE])
+    hub = Hub(app[keys.DATABASE], app[keys.AUTHENTICATOR].rights)
     views = Views(app[keys.DATABASE], app[keys.READER])
     period = settings.heartbeat_period if settings.heartbeat_enabled else None
     app[HUB] = hub
@@ -179,8 +180,7 @@ async def realtime(app: web.Application) -> AsyncIterator[None]:
 
 async def close_sockets(app: web.Application) -> None:
     """Before the server stops: no client is waited for."""
-    open_sockets = [*app[SOCKETS], *app[GRAPHQL_SOCKETS], *app[LOGS]]
-    await asyncio.gather(*(socket.close() for socket in open_sockets), return_exceptions=True)
+    await asyncio.gather(*(socket.close() for socket in app[OPEN]), return_exceptions=True)
 
 
 def set_up(app: web.Application) -> None:
@@ -189,7 +189,10 @@ def set_up(app: web.Application) -> None:
     app[keys.SOCKET_PATHS] = socket_paths(settings)
     if not settings.enabled:
         return
-    app[SOCKETS], app[GRAPHQL_SOCKETS], app[LOGS], app[TAP] = WeakSet(), WeakSet(), WeakSet(), Tap()
+    app[SOCKETS] = Sockets(settings.rest_limit)
+    app[GRAPHQL_SOCKETS] = Sockets(settings.graphql_limit)
+    app[LOGS] = Sockets(settings.logs_limit)
+    app[OPEN], app[TAP] = WeakSet(), Tap()
     app.router.add_routes(routes(settings))
     app.cleanup_ctx.append(realtime)
     app.on_shutdown.append(close_sockets)

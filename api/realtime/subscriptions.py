@@ -23,7 +23,9 @@ ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A ``subscribe`` message. ``since`` is a position to begin after (an extension)."""
+    """A ``subscribe`` message. ``since`` is a position to begin after (an extension), ``size`` what it counts
+    of what a socket may keep.
+    """
 
     collection: str
     event: Action | None
@@ -31,6 +33,7 @@ class Wanted:
     query: Mapping[str, Any]
     uid: str | None
     since: int | None
+    size: int = 0
 
     @property
     def answer_uid(self) -> Any:
@@ -38,8 +41,8 @@ class Wanted:
         return MISSING if self.uid is None else self.uid
 
 
-def wanted(message: Message) -> Wanted:
-    """Read a ``subscribe`` message.
+def wanted(message: Message, size: int = 0) -> Wanted:
+    """Read a ``subscribe`` message of a size.
 
     Raises:
         InvalidPayload
@@ -67,6 +70,7 @@ def wanted(message: Message) -> Wanted:
         query or {},
         None if uid is None else str(uid),
         since,
+        size,
     )
 
 

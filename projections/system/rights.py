@@ -24,12 +24,17 @@ from domain.access.permissions import Row, rights_of
 from domain.access.rights import ADMINISTRATOR, Rights
 from domain.access.variables import Values, paths_of
 from domain.errors import ServiceUnavailable
+from domain.log.record import Record
 from domain.model.schema import Model
 from projections.bound import bound
 from projections.database import Connection, Database
 from projections.sql import load
 
 STATEMENTS = load("system/rights")
+DECIDING = frozenset(
+    f"directus_{name}" for name in ("access", "permissions", "policies", "roles", "shares", "users")
+)
+"""The collections that decide on rights."""
 MAXIMUM_ENTRIES = 10_000
 RETRY_SECONDS = 1.0
 
@@ -114,6 +119,14 @@ class RightsStore:
         self._standings = {}
         self._rows = {}
         self._shared = {}
+
+    def heed(self, records: Iterable[Record]) -> None:
+        """Forget if any of these events may have changed rights."""
+        for record in records:
+            # What is done silently (the time of a last visit, say) decides nothing.
+            if record.collection in DECIDING and not (record.meta or {}).get("silent"):
+                self.forget()
+                return
 
     def settle(self) -> None:
         """After a command: forget at once if it changed rights, without waiting for its notification."""

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from cli.logs import JsonLines, Lines, redact
+from cli.logs import JsonLines, Lines
+from domain.log_lines import redact
 
 
 @pytest.mark.parametrize(

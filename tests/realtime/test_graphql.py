@@ -19,8 +19,10 @@ ALL = "subscription { notes_mutated { key event data { id title } } }"
 
 
 @asynccontextmanager
-async def opened(server: Server, protocol: str = "graphql-transport-ws") -> AsyncIterator[Socket]:
-    url = server.url + "/graphql"
+async def opened(
+    server: Server, protocol: str = "graphql-transport-ws", path: str = "/graphql"
+) -> AsyncIterator[Socket]:
+    url = server.url + path
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(url, protocols=[protocol], autoclose=False) as socket,
@@ -218,6 +220,31 @@ async def test_closing(server: Server, messages: list[dict[str, Any]], code: int
         while frame is not None:
             frame = await socket.frame()
         assert socket.close_code == code
+
+
+async def test_a_token_of_the_upgrade_does_not_count_where_a_message_has_to_bring_it(server: Server) -> None:
+    async with opened(server, path=f"/graphql?access_token={ADMIN_TOKEN}") as socket:
+        await socket.send(type="connection_init")
+        assert await socket.frame() is None
+        assert socket.close_code == 4403
+
+
+async def test_a_name_is_free_again_once_its_subscription_has_ended(server: Server, api: Client) -> None:
+    async with begun(server) as socket:
+        for title in "ab":
+            await subscribe(socket, ALL, "same")
+            await api.post("/items/notes", {"title": title})
+            assert result(await socket.frame())["notes_mutated"]["data"]["title"] == title
+            await socket.send(type="complete", id="same")
+        large = {"x": "y" * 400_000}
+        codes = []
+        for number in range(3):
+            payload = {"query": ALL, "variables": large}
+            await socket.send(type="subscribe", id=str(number), payload=payload)
+            answer = await socket.ask(type="ping")
+            codes.append(answer["type"])
+        # What a socket keeps is bounded.
+        assert codes == ["pong", "pong", "error"]
 
 
 async def test_another_protocol_is_none(server: Server) -> None:
