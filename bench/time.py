@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 from psycopg import sql
@@ -44,7 +45,7 @@ from services.archive.archiver import Archiver
 from services.storage.locations import Locations
 from tests.support.life import Life
 from tests.support.project import Project
-from tests.support.samples import load
+from tests.support.samples import load, structure
 from workers.history import Histories
 
 TABLES = """
@@ -81,9 +82,9 @@ ONE = """
     insert into acta.events (topic, collection, item, payload)
     select 'item.updated', 'articles', '1', jsonb_build_object('views', views) from written
 """
-NESTED: dict[str, Any] = {
-    "fields": ["id", "title", "author.name"], "filter": {"author": {"_eq": 17}}, "sort": ["-id"], "limit": 50,
-}  # fmt: skip
+NESTED = urlencode(
+    {"fields": "id,title,author.name", "filter[author][_eq]": "17", "sort": "-id", "limit": "50"}
+)
 SIZES = """
     select sum(pg_total_relation_size(inhrelid)), pg_total_relation_size('acta.seals')
     from pg_inherits where inhparent = 'acta.events'::regclass
@@ -193,9 +194,10 @@ async def _past(database: Database, store: ModelStore, url: str, position: int, 
     await _timed(say, "making the histories", keep)
     model = store.current
     now = await _rate(lambda: reader.list(model, ADMINISTRATOR, Caller(), "articles", NESTED))
-    query = {**NESTED, "as_of": str(position)}
-    then = await _rate(lambda: past.list(model, ADMINISTRATOR, Caller(), "articles", query))
-    say(f"nested list: {now:,.0f}/s now, {then:,.0f}/s as of a moment ({then / now:.2f})")
+    for part, moment in (("a late moment", position), ("one in the middle", position // 2)):
+        query = f"{NESTED}&as_of={moment}"
+        then = await _rate(functools.partial(past.list, model, ADMINISTRATOR, Caller(), "articles", query))
+        say(f"nested list: {now:,.0f}/s now, {then:,.0f}/s as of {part} ({then / now:.2f})")
 
 
 async def _archive(database: Database, say: Say) -> None:
@@ -245,7 +247,7 @@ async def _timed(say: Say, what: str, run: Callable[[], Awaitable[object]]) -> N
 async def life(changes: int, moments: int, seed: int, say: Say) -> None:
     """Chinook lives at random; each remembered moment is restored into a database and compared.
 
-    Raises AssertionError where a row differs.
+    Raises AssertionError where a row differs, or what `pg_dump --schema-only` tells.
     """
     with own_server() as admin:
         url = create_database(admin, "acta_bench_life")
@@ -258,9 +260,10 @@ async def life(changes: int, moments: int, seed: int, say: Say) -> None:
             remembered = []
             async for number in living.changes(changes):
                 if number % (changes // moments) == 0:
-                    remembered += [(await project.now(), await project.everything())]
+                    dumped = structure(url, installed_programs())
+                    remembered += [(await project.now(), await project.everything(), dumped)]
             say(f"{living.done}, {len(remembered)} moments")
-            for number, (position, then) in enumerate(remembered):
+            for number, (position, then, dumped) in enumerate(remembered):
                 async with database.connection() as connection:
                     cut = await cut_at(connection, position)
                 target_url = create_database(admin, "acta_bench_target")
@@ -270,6 +273,7 @@ async def life(changes: int, moments: int, seed: int, say: Say) -> None:
                     now = await restored.everything()
                     assert now == then, (position, _different(now, then))
                     assert missing == []
+                assert structure(target_url, installed_programs()) == dumped, position
                 say(f"moment {number + 1}, position {position}: equal")
 
 

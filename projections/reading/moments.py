@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from domain.errors import InvalidPayload, InvalidQuery, ServiceUnavailable
@@ -27,7 +28,7 @@ class Moments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._cuts: Lru[int, Cut] = Lru(KEPT)
+        self._cuts: Lru[When, Cut] = Lru(KEPT)
         self._histories: Mapping[str, int] = {}
         self._reached = 0
         self._until = 0.0
@@ -43,8 +44,16 @@ class Moments:
         Raises:
             InvalidQuery: for one that the log does not have.
         """
-        if isinstance(when, int) and (known := self._cuts.get(when)) is not None:
+        # Times are told from the end of the log, which moves.
+        lasting = not isinstance(when, datetime)
+        if lasting and (known := self._cuts.get(when)) is not None:
             return known
+        cut = await self._found(when)
+        if lasting:
+            self._cuts.put(when, cut)
+        return cut
+
+    async def _found(self, when: When) -> Cut:
         try:
             return await self._resolved(when)
         except InvalidPayload:

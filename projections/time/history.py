@@ -16,7 +16,7 @@ from domain.model import Collection, Model
 from projections.database import Connection
 from projections.log.positions import at_positions
 from projections.log.rebuild import comparable
-from projections.reading.past_rows import FROM, history_table
+from projections.reading.past_rows import FROM, TO, history_table
 from projections.sql import load
 from projections.time.rows import name, same_row
 
@@ -66,6 +66,7 @@ async def keep(connection: Connection, entries: Sequence[Collection], upto: int)
         made = number is None
         if number is None:
             number = await _make(connection, entry, fresh, upto)
+        await _index(connection, entry, number, made=made)
         kept.append(History(entry, number, made))
     for collection, (number, _) in known.items():
         await _drop(connection, collection, number)
@@ -111,23 +112,31 @@ async def _make(connection: Connection, entry: Collection, print_: str, upto: in
     if upto > 0:
         # Before there are indexes: rows of a whole log come faster without.
         await apply(connection, History(entry, number), 0, upto, await _begin(connection, entry))
-    for columns in _indexes(entry):
-        statement = SQL["index"].format(
-            history=table, columns=sql.SQL(", ").join(map(sql.Identifier, columns))
-        )
-        await connection.execute(statement)
-    await connection.execute(sql.SQL("analyze {}").format(table))
     return number
 
 
-def _indexes(entry: Collection) -> list[tuple[str, ...]]:
-    found = [(*entry.primary_key, FROM)]
-    for column, about in entry.columns.items():
-        if (column,) == entry.primary_key:
-            continue
-        if about.foreign_key is not None or about.indexed or about.unique:
-            found.append((column,))
-    return found
+async def _index(connection: Connection, entry: Collection, number: int, *, made: bool) -> None:
+    """Have rows found by key, and by what the live table has indexes for.
+
+    The positions stand in each index, so that no row of another moment is read; the end first, since most
+    reads are of moments that few rows have ended after.
+    """
+    table, places = history_table(number), list(entry.columns)
+    found = {entry.primary_key} | {
+        (column,)
+        for column, about in entry.columns.items()
+        if about.foreign_key is not None or about.indexed or about.unique
+    }
+    for columns in sorted(found):
+        index = "_".join([f"history_{number}_by", *(str(places.index(column)) for column in columns)])
+        statement = SQL["index"].format(
+            index=sql.Identifier(index),
+            history=table,
+            columns=sql.SQL(", ").join(map(sql.Identifier, (*columns, TO, FROM))),
+        )
+        await connection.execute(statement)
+    if made:
+        await connection.execute(sql.SQL("analyze {}").format(table))
 
 
 async def _drop(connection: Connection, collection: str, number: int) -> None:

@@ -154,6 +154,25 @@ async def test_a_history_follows_the_schema(project: Project) -> None:
         assert answer == b'{"data":{"pages":%s}}' % (b"null" if expected is None else str(expected).encode())
 
 
+async def test_a_history_is_found_by_what_its_table_is_found_by(project: Project) -> None:
+    await relate(project)
+    follower = Histories(["books"], ["public"], [])
+    await register(project, await project.now())
+    await caught_up(follower, project.database)
+    indexes = (
+        "select tablename, array_agg(substring(indexdef from '\\((.*), .acta to., .acta from.\\)'))"
+        " from pg_indexes where schemaname = 'acta' and tablename like 'history%' group by 1"
+    )
+    [(table, found)] = await project.sql(indexes.encode())
+    assert sorted(found) == ["author", "id"]
+    await project.service.update_field(Command.internal(), "books", "title", {"schema": {"is_indexed": True}})
+    await project.now()
+    await caught_up(follower, project.database)
+    # It stays; what it holds has not changed.
+    [(same, found)] = await project.sql(indexes.encode())
+    assert (same, sorted(found)) == (table, ["author", "id", "title"])
+
+
 async def test_one_item_of_a_large_collection_is_folded_by_itself(project: Project) -> None:
     await relate(project)
     then = await project.now()

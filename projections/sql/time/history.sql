@@ -29,8 +29,8 @@ create table {history} as select t.*, 0::bigint as "acta from", 9223372036854775
 from {table} as t with no data;
 
 -- name: index
--- Rows are found by key, and by what the live table has indexes for.
-create index on {history} ({columns});
+-- What rows are found by; there may be new ones while a history stays.
+create index if not exists {index} on {history} ({columns});
 
 -- name: drop
 -- The table of a history that is no longer kept, or has to be made anew.
@@ -42,7 +42,7 @@ with ranges as materialized ({ranges})
 select exists (
     select from {events} e
     where e.topic in ('collection.created', 'collection.deleted', 'collection.renamed', 'field.created',
-                      'field.updated', 'field.deleted', 'field.renamed')
+                      'field.updated', 'field.deleted', 'field.renamed', 'relation.created')
 );
 
 -- name: apply
