@@ -20,13 +20,18 @@ class Recalling:
         self._reader = reader
 
     async def query(self, collection: str, raw: str | Mapping[str, Any]) -> None:
-        """For a query of a history that asks for one item (``collection`` and ``item`` equal something).
+        """For a query of a history. Raises as :meth:`filtered`."""
+        if collection in HISTORY:
+            await self.filtered(collection, self._reader.query(raw).root.filter)
+
+    async def filtered(self, collection: str, condition: Filter | None) -> None:
+        """For a filter of a history that asks for one item (``collection`` and ``item`` equal something).
 
         Raises:
             ServiceUnavailable: when the archive can't be read.
         """
         if collection in HISTORY:
-            equal = dict(_equalities(self._reader.query(raw).root.filter))
+            equal = dict(_equalities(condition))
             if isinstance(equal.get("collection"), str) and equal.get("item") is not None:
                 await self.item(equal["collection"], str(equal["item"]))
 

@@ -19,6 +19,7 @@ from domain.graphql.definitions import AS_OF, union_name
 from domain.graphql.outline import Shape
 from domain.graphql.roots import Root
 from domain.model.types import default_value
+from domain.query.filters import Filter
 from domain.query.limits import QueryLimits
 from domain.query.parse import parse_query
 from domain.query.plan import ReadPlan
@@ -61,12 +62,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A root field as a plan. ``default`` is what a singleton without a row answers with, JSON as values."""
+    """A root field as a plan. ``default`` is what a singleton without a row answers with, JSON as values;
+    ``filter`` is a list's.
+    """
 
     plan: ReadPlan
     default: dict[str, Any] | None = None
     required: tuple[str, ...] = ()
     version: Version | None = None
+    filter: Filter | None = None
 
 
 class Compiler:
@@ -93,9 +97,9 @@ class Compiler:
         name = root.collection
         if root.kind == "list":
             parameters = root_parameters(self.outline, name, given, self._limits)
-            return Compiled(self._plan_list(name, self._tree(name, nodes, parameters, many=True)))
+            return self._list(name, self._tree(name, nodes, parameters, many=True))
         if root.kind == "aggregated":
-            return Compiled(self._plan_list(name, self._groups(name, nodes, given)))
+            return self._list(name, self._groups(name, nodes, given))
         if root.kind == "by_id":
             key = None if open_key else str(given["id"])
             plan = self._item(name, self._tree(name, nodes, Parameters()), key)
@@ -129,9 +133,10 @@ class Compiler:
 
     # -- plans ---------------------------------------------------------------------------------------------
 
-    def _plan_list(self, name: str, query: Query) -> ReadPlan:
+    def _list(self, name: str, query: Query) -> Compiled:
         outline = self.outline
-        return plan_list(outline.model, outline.rights, self._caller, name, query, self._limits)
+        plan = plan_list(outline.model, outline.rights, self._caller, name, query, self._limits)
+        return Compiled(plan, filter=query.root.filter)
 
     def _item(self, name: str, query: Query, key: str | None) -> ReadPlan:
         outline = self.outline

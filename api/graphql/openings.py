@@ -83,6 +83,9 @@ def left_open(prepared: Prepared, texts: int, first: int) -> Prepared | None:
     if statement is None or len(prepared.entries) != 1 or not prepared.plans or prepared.past:
         # Of several root fields each may have to be tried alone, by its plan.
         return None
+    if prepared.histories:
+        # Their filters have to be known before they are read.
+        return None
     places = {f"{_MARK}{place}.": KeyPart(first + place) for place in range(texts)}
     operands: list[Operand] = []
     for operand in statement.operands:

@@ -13,6 +13,7 @@ from graphql.language.ast import FieldNode
 from api.graphql.collect import Collector
 from api.graphql.compile import Compiled, Compiler
 from api.graphql.documents import Document
+from api.recalling import HISTORY
 from domain.access.caller import Caller
 from domain.errors import ActaError, Forbidden
 from domain.graphql.definitions import AS_OF
@@ -87,6 +88,12 @@ class Prepared:
         """For each of ``plans`` its place in ``distinct``."""
         places = {plan: place for place, plan in enumerate(self.distinct)}
         return [places[entry.compiled.plan] for entry in self.plans if entry.compiled is not None]
+
+    @cached_property
+    def histories(self) -> list[Compiled]:
+        """What is asked of the log itself; its filters are looked at before it is read."""
+        found = (entry.compiled for entry in self.entries if entry.compiled is not None)
+        return [compiled for compiled in found if compiled.plan.collection in HISTORY]
 
     @cached_property
     def versions(self) -> list[Entry]:

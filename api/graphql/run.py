@@ -124,6 +124,8 @@ class Engine:
         context = request[CONTEXT]
         if prepared.past or names_past(request.rel_url.raw_query_string):
             prepared = await at_moment(request, prepared)
+        for compiled in prepared.histories:
+            await self.items.recalling.filtered(compiled.plan.collection, compiled.filter)
         found: dict[str, bytes | ActaError | ErrorGroup | None] = {}
         if prepared.statement is not None:
             found = await self._read(context, prepared, key)

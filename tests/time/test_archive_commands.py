@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from tests.support.http import client
+from tests.support.http import Client, client
 from tests.support.server import Server, acta, running_server
 from tests.support.waiting import until
+
+REVISIONS = """
+    query ($item: String) {
+        revisions(filter: {collection: {_eq: "notes"}, item: {_eq: $item}}, sort: ["id"]) { delta }
+    }
+"""
 
 
 @pytest.fixture
@@ -56,14 +63,12 @@ async def test_archive_and_recall(
 
             await _nobody_brings_back(server, database, told)
             assert len((await api.get("/revisions", **{**told, "filter[item][_eq]": "3"})).data) == 0
+            await _graphql_brings_back(api, revisions)
             assert (await api.get("/revisions", **told)).data == revisions
             assert (await api.get("/utils/blame/notes/1")).data == blamed
             gone = (await api.get("/activity", **{**told, "filter[item][_eq]": "2"})).data
             assert [one["action"] for one in gone] == ["create", "delete"]
-            refused = await api.get("/items/notes", as_of=str(archived - 1))
-            assert (refused.status, refused.error["code"]) == (400, "INVALID_QUERY")
-            refused = await api.post("/utils/undo", {"activity": revisions[0]["id"]})
-            assert (refused.status, refused.error["code"]) == (400, "INVALID_PAYLOAD")
+            await _earlier_is_refused(api, archived, revisions[0]["id"])
             assert (await api.get("/items/notes", as_of=str(archived))).data == [{"id": 1, "title": "two"}]
             assert acta(prepared_url, "verify", extra=storage).returncode == 0
 
@@ -79,6 +84,20 @@ async def _nobody_brings_back(server: Server, database: psycopg.Connection, told
     async with client(server, token=None) as nobody:
         assert (await nobody.get("/revisions", **told)).status == 403
     assert database.execute("select count(*) from acta.archive_items").fetchone() == (0,)
+
+
+async def _graphql_brings_back(api: Client, revisions: list[dict[str, Any]]) -> None:
+    asked = {"query": REVISIONS, "variables": {"item": "1"}}
+    answer = (await api.request("POST", "/graphql/system", asked)).data
+    assert answer["revisions"] == [{"delta": one["delta"]} for one in revisions]
+
+
+async def _earlier_is_refused(api: Client, archived: int, activity: int) -> None:
+    refused = await api.get("/items/notes", as_of=str(archived - 1))
+    assert (refused.status, refused.error["code"]) == (400, "INVALID_QUERY")
+    assert "acta log recall" in refused.error["reason"]
+    refused = await api.post("/utils/undo", {"activity": activity})
+    assert (refused.status, refused.error["code"]) == (400, "INVALID_PAYLOAD")
 
 
 async def _passed(database: psycopg.Connection) -> bool:
