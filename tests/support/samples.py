@@ -28,3 +28,8 @@ def schema_dump(database_url: str, programs: Path) -> str:
     return "\n".join(
         line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))
     )
+
+
+def structure(database_url: str, programs: Path) -> list[str]:
+    """The lines of `schema_dump`, whatever the order of columns: none comes back to its place in a table."""
+    return sorted(line.rstrip(",") for line in schema_dump(database_url, programs).splitlines())

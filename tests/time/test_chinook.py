@@ -23,7 +23,7 @@ from projections.time.into import IntoDatabase
 from projections.time.moments import cut_at
 from tests.support.life import Life
 from tests.support.project import Project, limits
-from tests.support.samples import load
+from tests.support.samples import load, structure
 from tests.support.server import acta
 from tests.time.test_into import opened, quiet
 
@@ -57,16 +57,19 @@ def targets(postgres_url: str, database_url: str) -> Iterator[list[str]]:
                 connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
-async def test_remembered_moments_come_back(chinook: Project, targets: list[str]) -> None:
+async def test_remembered_moments_come_back(
+    chinook: Project, targets: list[str], postgres_programs: Path
+) -> None:
     life = Life(chinook, seed=7)
     remembered = []
     async for number in life.changes(CHANGES):
         if number % (CHANGES // MOMENTS) == 0:
-            remembered += [(await chinook.now(), await chinook.everything())]
+            dumped = structure(chinook.url, postgres_programs)
+            remembered += [(await chinook.now(), await chinook.everything(), dumped)]
     assert life.done["item"] > 200
     assert life.done["schema"] > 1
     assert await chinook.differences() == []
-    for (position, then), url in zip(remembered[:-1], targets, strict=False):
+    for (position, then, dumped), url in zip(remembered[:-1], targets, strict=False):
         async with chinook.database.connection() as connection:
             cut = await cut_at(connection, position)
         async with await Database.open(url) as target:
@@ -75,9 +78,11 @@ async def test_remembered_moments_come_back(chinook: Project, targets: list[str]
         async with opened(chinook, url) as restored:
             assert await restored.everything() == then
             assert await restored.differences() == []
-    for position, then in remembered[-2::-2]:
+        assert structure(url, postgres_programs) == dumped
+    for position, then, dumped in remembered[-2::-2]:
         async with chinook.database.connection() as connection:
             cut = await cut_at(connection, position)
         await restore(chinook.service, Command.internal(), cut, Scope())
         assert await chinook.everything() == then
         assert await chinook.differences() == []
+        assert structure(chinook.url, postgres_programs) == dumped
