@@ -8,6 +8,7 @@ that can't be reached is a `ServiceUnavailable`; every other error of the driver
 
 from __future__ import annotations
 
+import asyncio
 import select
 import time
 from collections import deque
@@ -57,16 +58,19 @@ _holding: ContextVar[bool] = ContextVar("holding a connection", default=False)
 class Database:
     """A pool of connections to one database. Made by `open`, ended by `close`.
 
-    Connections that nobody waits for are kept here, at hand, since the way through the pool's lock takes more
-    of a short request than anything else that is done with a connection. Whoever asks for one while holding
-    another never waits for the pool: it may be empty because all others do the same.
+    The pool makes, checks and replaces connections. Who has one passes it on to the next in line, or leaves
+    it here at hand, since the way through the pool's lock takes more of a short request than anything else
+    that is done with a connection. Whoever asks for one while holding another never waits in line: all others
+    may do the same.
     """
 
     def __init__(self, pool: AsyncConnectionPool[Connection], conninfo: str) -> None:
         self._pool = pool
         self.conninfo = conninfo
         self._kept: deque[_Kept] = deque()
-        self._waiting = 0
+        # Who waits for a connection, or (when given None) for the right to ask the pool for one.
+        self._line: deque[asyncio.Future[_Kept | None]] = deque()
+        self._lent = 0
         self._open = True
 
     @classmethod
@@ -94,7 +98,7 @@ class Database:
         """Close all connections; those in use when they come back."""
         self._open = False
         while self._kept:
-            await self._pool.putconn(self._kept.pop().connection)
+            await self._return(self._kept.pop())
         await self._pool.close()
 
     async def __aenter__(self) -> Self:
@@ -158,40 +162,84 @@ class Database:
             kept = self._kept.pop()
             if not _died(kept.connection):
                 return kept
-            await self._pool.putconn(kept.connection)
-        if _holding.get() and self._is_empty():
+            await self._return(kept)
+        if self._lent < self._pool.max_size:
+            self._lent += 1
+        elif _holding.get():
             return _Kept(await self.dedicated(), time.monotonic(), beyond=True)
-        while True:
-            connection = await self._wait()
-            if not _died(connection):
-                return _Kept(connection, time.monotonic())
-            await self._pool.putconn(connection)
+        elif (passed := await self._wait()) is not None:
+            return passed
+        return await self._borrow()
 
-    def _is_empty(self) -> bool:
-        found = self._pool.get_stats()
-        return not found["pool_available"] and found["pool_size"] >= found["pool_max"]
-
-    async def _wait(self) -> Connection:
-        self._waiting += 1
+    async def _borrow(self) -> _Kept:
+        """A connection of the pool, for who has the right to one."""
         try:
-            return await self._pool.getconn()
-        except PoolTimeout as error:
-            raise ServiceUnavailable("database", "no connection in time") from error
-        finally:
-            self._waiting -= 1
+            while True:
+                connection = await self._pool.getconn()
+                if not _died(connection):
+                    return _Kept(connection, time.monotonic())
+                await self._pool.putconn(connection)
+        except BaseException as error:
+            self._vacate()
+            if isinstance(error, PoolTimeout):
+                raise ServiceUnavailable("database", "no connection in time") from error
+            raise
+
+    async def _wait(self) -> _Kept | None:
+        turn: asyncio.Future[_Kept | None] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                # It came at the moment of giving up.
+                await self._pass_on(turn.result())
+            if isinstance(error, TimeoutError):
+                raise ServiceUnavailable("database", "no connection in time") from error
+            raise
+
+    async def _pass_on(self, kept: _Kept | None) -> None:
+        if kept is None:
+            self._vacate()
+        else:
+            await self._give(kept)
 
     async def _give(self, kept: _Kept) -> None:
         if kept.beyond:
             await kept.connection.close()
             return
         idle = kept.connection.pgconn.transaction_status == TransactionStatus.IDLE
-        if self._waiting or not idle or not self._open:
+        old = time.monotonic() - KEPT_SECONDS
+        if not idle or not self._open or kept.since < old:
+            await self._return(kept)
+        elif (turn := self._next()) is not None:
+            turn.set_result(kept)
+        else:
+            self._kept.append(kept)
+            # The last in is the first out, so those that are not needed gather at the other end.
+            if self._kept[0].since < old:
+                await self._return(self._kept.popleft())
+
+    async def _return(self, kept: _Kept) -> None:
+        try:
             await self._pool.putconn(kept.connection)
-            return
-        self._kept.append(kept)
-        # The last in is the first out, so those that are not needed gather at the other end.
-        if self._kept[0].since < time.monotonic() - KEPT_SECONDS:
-            await self._pool.putconn(self._kept.popleft().connection)
+        finally:
+            self._vacate()
+
+    def _vacate(self) -> None:
+        if (turn := self._next()) is not None:
+            turn.set_result(None)
+        else:
+            self._lent -= 1
+
+    def _next(self) -> asyncio.Future[_Kept | None] | None:
+        """Who is first in line; those that gave up are passed over."""
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                return turn
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,41 @@ async def test_more_callers_than_connections_take_turns(database: Database) -> N
     assert database.statistics()["pool_available"] == database.statistics()["pool_size"] <= 3
 
 
+async def test_connections_are_passed_on_past_the_pool(database: Database) -> None:
+    order: list[int] = []
+
+    async def work(number: int) -> None:
+        async with database.connection() as connection:
+            await connection.execute("select pg_sleep(0.001)")
+            order.append(number)
+
+    await asyncio.gather(*map(work, range(30)))
+    assert database.statistics()["requests_num"] <= 3
+    assert [number // 10 for number in order] == [0] * 10 + [1] * 10 + [2] * 10
+
+
+async def test_who_waits_too_long_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projections.database.WAIT_SECONDS", 0.05)
+    free = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.connection():
+            await free.wait()
+
+    holders = [asyncio.create_task(hold()) for _ in range(3)]
+    await asyncio.sleep(0.02)
+    with pytest.raises(ServiceUnavailable):
+        await scalar(database, "select 1")
+    left = asyncio.create_task(scalar(database, "select 1"))
+    await asyncio.sleep(0.01)
+    # What it is given at the moment of its end goes to who comes next.
+    free.set()
+    left.cancel()
+    await asyncio.gather(*holders)
+    assert await asyncio.gather(*(scalar(database, "select 1") for _ in range(9))) == [1] * 9
+    assert database.statistics()["pool_available"] == database.statistics()["pool_size"] <= 3
+
+
 async def test_who_holds_a_connection_need_not_wait_for_another(database: Database) -> None:
     async def nested() -> None:
         async with database.transaction() as outer:
