@@ -120,7 +120,7 @@ class Login:
         if session.user is not None and session.provider and self.welcome is not None:
             await self.welcome(session.provider, session.user, origin, request)
         if mode == "session":
-            following: str | None = await self._sessions.succeed(token, session, origin)
+            following = await self._sessions.succeed(token, session, origin)
         else:
             following = await self._sessions.rotate(token, origin)
         if following is None:

@@ -15,6 +15,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from api.auth.credentials import Origin
 from api.auth.tokens import NANOID_LENGTH, random_token
 from domain.access.secrets import digest
@@ -73,7 +75,10 @@ class Sessions:
         token = random_token()
         await self._run("purge")
         await self._run("purge_spent")
-        await self._insert(token, user, share, self._settings.refresh_token_ttl, origin)
+        seconds = self._settings.refresh_token_ttl
+        await self._run(
+            "begin", token=digest(token), user=user, share=share, seconds=seconds, **_place(origin)
+        )
         return token
 
     async def find(self, token: str) -> Session | None:
@@ -84,8 +89,12 @@ class Sessions:
         row = await self._one("of_refresh", token=digest(token))
         if row is not None:
             return Session(*row)
-        await self._one("reused", token=digest(token), grace=self._settings.session_grace)
+        await self.sent_again(token)
         return None
+
+    async def sent_again(self, token: str) -> None:
+        """End what came of a token that was used long enough ago."""
+        await self._one("reused", token=digest(token), grace=self._settings.session_grace)
 
     async def rotate(self, token: str, origin: Origin) -> str | None:
         """A new token for the session, the old one being invalid at once; None when it was already."""
@@ -99,18 +108,36 @@ class Sessions:
         )
         return following if row is not None else None
 
-    async def succeed(self, token: str, session: Session, origin: Origin) -> str:
-        """The successor of a cookie session, whose own end comes after the grace period."""
+    async def succeed(self, token: str, session: Session, origin: Origin) -> str | None:
+        """The successor of a cookie session, whose own end comes after the grace period; None when it has
+        ended, or another successor."""
         following = self._successor(token)
-        await self._insert(following, session.user, session.share, self._settings.session_cookie_ttl, origin)
-        await self._run(
-            "succeed", token=digest(token), next=digest(following), seconds=self._settings.session_grace
-        )
-        return following
+        values = {
+            "token": digest(token),
+            "next": digest(following),
+            "user": session.user,
+            "share": session.share,
+            "seconds": self._settings.session_cookie_ttl,
+            "grace": self._settings.session_grace,
+            **_place(origin),
+        }
+        carried_on = False
+        async with self._database.transaction() as connection:
+            # The user's row is asked for before the session's, as by whoever changes the user.
+            begun = (await connection.execute(STATEMENTS["succeed"], values)).rowcount == 1
+            held = await (await connection.execute(STATEMENTS["hold"], values)).fetchone()
+            if held == (None,) and begun:
+                await connection.execute(STATEMENTS["spend"], values)
+                carried_on = True
+            elif held == (values["next"],) and not begun:
+                carried_on = True
+            else:
+                raise psycopg.Rollback
+        return following if carried_on else None
 
     async def finish(self, token: str) -> UUID | None:
-        """End a session; its user."""
-        row = await self._one("finish", token=digest(token))
+        """End a session, and with it those that it came of and that came of it; its user."""
+        row = await self._ended("hold_family", "finish", token=digest(token))
         return row[0] if row is not None else None
 
     async def listed(self, user: UUID) -> list[Listed]:
@@ -122,7 +149,7 @@ class Sessions:
     async def revoke(self, user: UUID, identifier: str | None, keep: str | None = None) -> bool:
         """End a session of a user, or all but the caller's own; whether there was any."""
         kept = digest(keep) if keep else None
-        return await self._one("revoke", user=user, id=identifier, keep=kept) is not None
+        return await self._ended("hold_user", "revoke", user=user, id=identifier, keep=kept) is not None
 
     def _successor(self, token: str) -> str:
         # Two blocks, so that the id has as many characters as any other.
@@ -131,16 +158,15 @@ class Sessions:
         )
         return base64.urlsafe_b64encode(b"".join(blocks)).decode()[:NANOID_LENGTH]
 
-    async def _insert(
-        self, token: str, user: UUID | None, share: UUID | None, seconds: float, origin: Origin
-    ) -> None:
-        await self._run(
-            "begin", token=digest(token), user=user, share=share, seconds=seconds, **_place(origin)
-        )
-
     async def _run(self, name: str, **values: Any) -> None:
         async with self._database.connection() as connection:
             await connection.execute(STATEMENTS[name], values)
+
+    async def _ended(self, hold: str, end: str, **values: Any) -> tuple[Any, ...] | None:
+        """What ``end`` gives; it sees the successors of sessions that were being carried on."""
+        async with self._database.transaction() as connection:
+            await connection.execute(STATEMENTS[hold], values)
+            return await (await connection.execute(STATEMENTS[end], values)).fetchone()
 
     async def _one(self, name: str, **values: Any) -> tuple[Any, ...] | None:
         async with self._database.connection() as connection:

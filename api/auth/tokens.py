@@ -37,11 +37,13 @@ class Signer:
         """The claims of a token of ours.
 
         Raises:
-            InvalidToken: signed by somebody else, or malformed.
+            InvalidToken: signed by somebody else, malformed, or without an end.
             TokenExpired: past its time.
         """
         try:
-            claims: dict[str, Any] = jwt.decode(token, self.secret, algorithms=ACCEPTED, issuer=ISSUER)
+            claims: dict[str, Any] = jwt.decode(
+                token, self.secret, algorithms=ACCEPTED, issuer=ISSUER, options={"require": ["exp"]}
+            )
         except jwt.ExpiredSignatureError:
             raise TokenExpired() from None
         except jwt.PyJWTError:

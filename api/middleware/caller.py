@@ -8,11 +8,23 @@ from aiohttp.typedefs import Handler
 from api.auth.cookies import set_cookie
 from api.auth.credentials import token_of
 from api.auth.origins import require_same_site
-from api.keys import AUTHENTICATOR, CONTEXT, MODELS, REQUEST_ID, SETTINGS, SOCKET_PATHS, Context
+from api.auth.tokens import claims_to_be_ours
+from api.keys import (
+    AUTHENTICATOR,
+    CONTEXT,
+    MODELS,
+    REQUEST_ID,
+    SESSIONS,
+    SETTINGS,
+    SIGNER,
+    SOCKET_PATHS,
+    Context,
+)
 from api.responses import failure
 from domain.errors import InvalidCredentials, InvalidToken
 
 UPGRADE = hdrs.UPGRADE
+REFRESH = "/auth/refresh"
 OPEN_PATHS = frozenset({"/server/ping", "/", "/robots.txt"})
 # Where pages for people stand, if anything is put there: they come before any login.
 ADMIN = "/admin"
@@ -27,7 +39,7 @@ async def caller(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         identity = await app[AUTHENTICATOR].identify(request)
     except (InvalidCredentials, InvalidToken) as error:
-        return _refused(request, error)
+        return await _refused(request, error)
     if token_of(request, app[SETTINGS].auth.session_cookie_name)[1]:
         require_same_site(request, app[SETTINGS])
     request[CONTEXT] = Context(
@@ -43,11 +55,20 @@ def _is_open(request: web.Request) -> bool:
     return path in request.app[SOCKET_PATHS] and UPGRADE in request.headers
 
 
-def _refused(request: web.Request, error: InvalidCredentials | InvalidToken) -> web.Response:
-    # A browser would send its useless cookie for ever.
+async def _refused(request: web.Request, error: InvalidCredentials | InvalidToken) -> web.Response:
     response = failure(error)
     settings = request.app[SETTINGS].auth
-    _, from_cookie = token_of(request, settings.session_cookie_name)
+    token, from_cookie = token_of(request, settings.session_cookie_name)
     if from_cookie:
+        # A browser would send its useless cookie for ever.
         set_cookie(response, "", "session", settings)
+        if token and isinstance(error, InvalidCredentials) and request.path == REFRESH:
+            await _ended_twice(request, token)
     return response
+
+
+async def _ended_twice(request: web.Request, token: str) -> None:
+    """Of a session that somebody else has carried on, that ends too."""
+    if claims_to_be_ours(token):
+        claims = request.app[SIGNER].read(token)
+        await request.app[SESSIONS].sent_again(str(claims.get("session")))

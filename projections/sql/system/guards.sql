@@ -30,6 +30,10 @@ select u.token, u.id::text from acta.directus_users u where u.token = any(%(valu
 -- The pattern that new passwords have to match, if any; it is one for all.
 select '', s.auth_password_policy from acta.directus_settings s where s.auth_password_policy is not null limit 1;
 
+-- name: hold_sessions
+-- Wait for whoever carries sessions of users on.
+select from acta.directus_sessions s where s."user"::text = any(%(keys)s) for update;
+
 -- name: end_sessions
 -- End all sessions of users, except one.
 delete from acta.directus_sessions s

@@ -21,42 +21,60 @@ where s.token = %(token)s and s.expires >= now();
 delete from acta.directus_sessions s where s.expires < now();
 
 -- name: begin
--- A new session; one that is there already (a refresh sent twice) stays.
+-- A new session.
 insert into acta.directus_sessions (token, "user", share, expires, ip, user_agent, origin)
-values (%(token)s, %(user)s, %(share)s, now() + make_interval(secs => %(seconds)s), %(ip)s, %(user_agent)s, %(origin)s)
-on conflict (token) do nothing;
+values (%(token)s, %(user)s, %(share)s, now() + make_interval(secs => %(seconds)s), %(ip)s, %(user_agent)s, %(origin)s);
 
 -- name: rotate
--- Give a session a new token and a new end; no row when another refresh was quicker.
+-- Give a session a new token and a new end; no row when another refresh was quicker, or it has a successor.
 with rotated as (
     update acta.directus_sessions
     set token = %(next)s, expires = now() + make_interval(secs => %(seconds)s),
         ip = %(ip)s, user_agent = %(user_agent)s, origin = %(origin)s
-    where token = %(token)s and expires >= now()
+    where token = %(token)s and expires >= now() and next_token is null
     returning expires
 )
 insert into acta.spent_tokens (token, successor, ends) select %(token)s, %(next)s, r.expires from rotated as r
 returning token;
 
 -- name: succeed
--- Mark the successor of a session and let the session end soon; the first successor stays.
-update acta.directus_sessions
-set next_token = %(next)s, expires = now() + make_interval(secs => %(seconds)s)
-where token = %(token)s and next_token is null;
+-- The successor of a session; it may be there already, when the session is carried on twice.
+insert into acta.directus_sessions (token, "user", share, expires, ip, user_agent, origin)
+values (%(next)s, %(user)s, %(share)s, now() + make_interval(secs => %(seconds)s), %(ip)s, %(user_agent)s, %(origin)s)
+on conflict (token) do nothing;
+
+-- name: hold
+-- The successor that a session has, with the session locked.
+select s.next_token from acta.directus_sessions s where s.token = %(token)s and s.expires >= now() for update;
+
+-- name: spend
+-- Mark the successor of a session, which itself ends soon.
+with spent as (
+    update acta.directus_sessions
+    set next_token = %(next)s, expires = now() + make_interval(secs => %(grace)s)
+    where token = %(token)s
+)
+insert into acta.spent_tokens (token, successor, ends)
+values (%(token)s, %(next)s, now() + make_interval(secs => %(seconds)s));
+
+-- name: hold_family
+-- Wait for whoever carries a session on, or one that it came of or that came of it.
+select from acta.directus_sessions d
+where d.token in (select f.token from acta.session_family_v1(%(token)s) as f (token))
+for update;
 
 -- name: finish
--- End one session of a user.
-delete from acta.directus_sessions s where s.token = %(token)s returning s."user";
+-- End a session with those that it came of and that came of it: any of them would bring it back.
+delete from acta.directus_sessions d
+where d.token in (select f.token from acta.session_family_v1(%(token)s) as f (token))
+returning d."user";
 
 -- name: reused
--- End the session that came of a refresh token used long enough ago; a token sent twice at once is no theft.
-with recursive chain (token) as (
-    select s.successor from acta.spent_tokens s
-    where s.token = %(token)s and s.spent_at < now() - make_interval(secs => %(grace)s)
-    union
-    select s.successor from acta.spent_tokens s join chain c on s.token = c.token
-)
-delete from acta.directus_sessions d using chain c where d.token = c.token returning d."user";
+-- End what came of a refresh token used long enough ago; a token sent twice at once is no theft.
+delete from acta.directus_sessions d
+using acta.spent_tokens s cross join lateral acta.session_family_v1(s.token) as f (token)
+where s.token = %(token)s and s.spent_at < now() - make_interval(secs => %(grace)s) and d.token = f.token
+returning d."user";
 
 -- name: goes_on
 -- Whether the login behind an access token has not ended: its session, or the one that came of it.
@@ -78,9 +96,16 @@ from acta.directus_sessions s
 where s."user" = %(user)s and s.expires >= now() and s.next_token is null
 order by s.expires desc, s.token;
 
+-- name: hold_user
+-- Wait for whoever carries a session of a user on.
+select from acta.directus_sessions d where d."user" = %(user)s for update;
+
 -- name: revoke
--- End sessions of a user: the one with an id, or all but the caller's own.
-delete from acta.directus_sessions s
-where s."user" = %(user)s and (%(id)s::text is null or left(s.token, 32) = %(id)s)
-    and (%(id)s::text is not null or s.token is distinct from %(keep)s)
-returning s.token;
+-- End sessions of a user: the one with an id, with those that belong to it; or all but the caller's own.
+delete from acta.directus_sessions d
+where d."user" = %(user)s and case when %(id)s::text is null then d.token is distinct from %(keep)s else d.token in (
+    select f.token
+    from acta.directus_sessions s cross join lateral acta.session_family_v1(s.token) as f (token)
+    where s."user" = %(user)s and left(s.token, 32) = %(id)s
+) end
+returning d.token;

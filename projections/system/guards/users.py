@@ -155,4 +155,5 @@ async def _checked_token(occasion: Occasion, action: Action, keys: Sequence[str]
 
 async def _end_sessions(occasion: Occasion, keys: Sequence[str], keep: str | None) -> None:
     kept = digest(keep) if keep else None
+    await occasion.connection.execute(SQL["hold_sessions"], {"keys": list(keys)})
     await occasion.connection.execute(SQL["end_sessions"], {"keys": list(keys), "keep": kept})
