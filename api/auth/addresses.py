@@ -18,16 +18,21 @@ FORWARDED = "X-Forwarded-For"
 
 
 def address_of(request: web.Request, settings: AuthSettings) -> str | None:
-    """The caller's address as text; a header that holds no address counts as absent."""
-    if settings.ip_header and (named := _address(request.headers.get(settings.ip_header, ""))):
+    """The caller's address as text; a header that holds no address, or several, counts as absent."""
+    if settings.ip_header and (named := _address(_line(request, settings.ip_header))):
         return named
     socket = _plain(request.remote)
     trust = settings.trust_proxy
-    if trust is False or (forwarded := request.headers.get(FORWARDED)) is None:
+    if trust is False or not (forwarded := _line(request, FORWARDED)):
         return socket
     hops = [part.strip() for part in forwarded.split(",")]
     chosen = hops[0] if trust is True else _behind([socket or "", *reversed(hops)], trust)
     return _address(chosen) or socket
+
+
+def _line(request: web.Request, name: str) -> str:
+    # Some proxies add a line of their own below what the client sent.
+    return ",".join(request.headers.getall(name, ()))
 
 
 def _behind(hops: Sequence[str], trust: int | tuple[str, ...]) -> str:
@@ -56,12 +61,12 @@ def _inside(address: str, network: Network) -> bool:
 
 @lru_cache(maxsize=4096)
 def _address(text: str) -> str | None:
-    plain = _plain(text.strip())
+    # In one spelling: each would have a budget of its own. The zone behind a % is any text.
     try:
-        ipaddress.ip_address(plain or "")
+        found = ipaddress.ip_address(text.strip().partition("%")[0])
     except ValueError:
         return None
-    return plain
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _plain(address: str | None) -> str | None:

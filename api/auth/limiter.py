@@ -22,12 +22,14 @@ class Limiter:
         self._purged = time.monotonic()
 
     async def request(self, address: str | None) -> None:
-        """Count a request of an address.
+        """Count a request of an address, or what is as good as one inside another.
 
         Raises:
             RequestsExceeded
         """
         given = self._settings
+        if not given.enabled:
+            return
         if given.global_enabled:
             await self._count("all", given.global_points, given.global_duration)
         await self._count(f"ip:{address}", given.points, given.duration)

@@ -28,10 +28,9 @@ def require_same_site(request: web.Request, settings: Settings) -> None:
 
 def from_own_pages(request: web.Request, settings: Settings) -> bool:
     """Whether a request comes from a page of ours, of an origin we allow, or from no page at all."""
-    origin = request.headers.get(hdrs.ORIGIN)
+    origin, site = request.headers.get(hdrs.ORIGIN), request.headers.get("Sec-Fetch-Site")
     if origin is None:
-        return True
-    site = request.headers.get("Sec-Fetch-Site")
+        return site != "cross-site"
     if site in ("same-origin", "same-site", "none") or origin_allowed(origin, settings):
         return True
     host = urlsplit(origin).netloc.lower()

@@ -17,8 +17,9 @@ from aiohttp import web
 from graphql import GraphQLResolveInfo
 from multidict import CIMultiDict
 
+from api.auth.addresses import address_of
 from api.graphql.sdl import sdl
-from api.keys import CONTEXT, GRAPHQL, SETTINGS
+from api.keys import CONTEXT, GRAPHQL, LIMITER, SETTINGS
 from domain.errors import Forbidden, InternalError, RouteNotFound
 from domain.model.metadata_rows import COLLECTION_META, FIELD_META, RELATION_META
 from domain.settings import Settings
@@ -137,9 +138,13 @@ def resolvers() -> Mapping[str, Resolver]:
 async def rest(request: web.Request, method: str, path: str, body: Any, query: Mapping[str, Any]) -> Any:
     """What the REST handler of a path answers, as JSON; None without content.
 
+    Each counts as a request of its own, else one document would try hundreds of passwords.
+
     Raises:
         ActaError: what the handler refuses.
+        RequestsExceeded
     """
+    await request.app[LIMITER].request(address_of(request, request.app[SETTINGS].auth))
     content = orjson.dumps(body)
     headers = CIMultiDict(request.headers)
     headers.update({"Content-Type": "application/json", "Content-Length": str(len(content))})

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.keys import CONTEXT, REQUEST_ID
+from domain.log_lines import redact
 
 log = logging.getLogger("acta.requests")
-REDACTED = "--redacted--"
-
-# Bodies and headers are never logged; a URL may carry a token under these names.
-_SECRET = re.compile(r"(?i)(?<![^?&])(access_token|refresh_token|token|password)=[^&#]*")
 
 
 @web.middleware
 async def request_log(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Log method, path, status, duration, user and request id at level info."""
+    """Log method, path, status, duration, user and request id at level info; never bodies and headers."""
     began = time.perf_counter()
     response = await handler(request)
     duration = (time.perf_counter() - began) * 1000
     context = request.get(CONTEXT)
+    path = redact(request.path_qs)
     log.info(
         "%s %s %s %.1fms",
         request.method,
-        redact(request.path_qs),
+        path,
         response.status,
         duration,
         extra={
             "request": str(request.get(REQUEST_ID)),
             "method": request.method,
-            "path": redact(request.path_qs),
+            "path": path,
             "status": response.status,
             "duration_ms": round(duration, 2),
             "user": str(context.caller.user) if context and context.caller.user else None,
@@ -42,8 +39,3 @@ async def request_log(request: web.Request, handler: Handler) -> web.StreamRespo
         },
     )
     return response
-
-
-def redact(url: str) -> str:
-    """A path with query string, tokens and passwords replaced."""
-    return _SECRET.sub(lambda match: f"{match[1]}={REDACTED}", url)

@@ -114,9 +114,11 @@ async def _visitor(request: web.Request, mode: Mode) -> Visitor:
     visitor = Visitor(
         app[keys.AUTHENTICATOR],
         app[keys.LOGIN],
+        app[keys.LIMITER],
         app[keys.MODELS],
         mode,
         origin_of(request, settings),
+        settings,
     )
     # An Authorization header does not count here.
     token = request.query.get("access_token") or request.cookies.get(settings.session_cookie_name)

@@ -13,9 +13,11 @@ from uuid import UUID, uuid4
 
 from api.auth.authenticate import Authenticator, Identity
 from api.auth.credentials import Origin
-from api.auth.login import Login
+from api.auth.limiter import Limiter
+from api.auth.login import Login, stalled
 from api.keys import Context
 from domain.errors import ActaError, Forbidden, ServiceUnavailable
+from domain.settings import AuthSettings
 from projections.tables.store import ModelStore
 
 Mode = Literal["public", "handshake", "strict"]
@@ -28,13 +30,25 @@ class AuthFailed(Exception):
 
 
 class Visitor:
-    """One socket's identity. ``until`` is when its token ends, seconds of the epoch."""
+    """One socket's identity. ``until`` is when its token ends, seconds of the epoch.
+
+    Signing in costs what it costs over HTTP: it counts for the rate limiter, and takes as long.
+    """
 
     def __init__(
-        self, authenticator: Authenticator, login: Login, models: ModelStore, mode: Mode, origin: Origin
+        self,
+        authenticator: Authenticator,
+        login: Login,
+        limiter: Limiter,
+        models: ModelStore,
+        mode: Mode,
+        origin: Origin,
+        settings: AuthSettings,
     ) -> None:
         self._authenticator = authenticator
         self._login = login
+        self._limiter = limiter
+        self._settings = settings
         self._models = models
         self._mode = mode
         self._origin = origin
@@ -76,14 +90,16 @@ class Visitor:
         token, refresh = message.get("access_token"), message.get("refresh_token")
         email, password = message.get("email"), message.get("password")
         self.leave()
-        if isinstance(token, str):
-            await self.enter(token)
-            return {}
         try:
-            if isinstance(email, str) and isinstance(password, str):
+            await self._limiter.request(self._origin.ip)
+            if isinstance(token, str):
+                await self.enter(token)
+                return {}
+            if isinstance(email, str) and isinstance(password, str) and not self._settings.disable_default:
                 otp = message.get("otp")
                 code = otp if isinstance(otp, str) else None
-                signed = await self._login.login(email, password, code, "json", self._origin, uuid4())
+                login = self._login.login(email, password, code, "json", self._origin, uuid4())
+                signed = await stalled(login, self._settings.login_stall)
             elif isinstance(refresh, str):
                 signed = await self._login.refresh(refresh, "json", self._origin, uuid4())
             else:

@@ -11,14 +11,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
+from domain.items.secrets import secrets_in
+from domain.log_lines import REDACTED
 from domain.model.schema import Model
 
-REDACTED = "--redacted--"
 SHORTEST: Final = 4
 """Shorter texts are left alone where they stand by chance."""
 _HEADERS = frozenset({"authorization", "cookie"})
 _PAYLOAD = re.compile(r"password|token|tfa_secret|external_identifier|auth_data|credentials|ai_\w+_api_key")
-_CHANGES = frozenset({"create", "update", "delete"})
 
 
 def redacted(value: Any, environment: Mapping[str, Any], secrets: Collection[str] = ()) -> Any:
@@ -36,32 +36,8 @@ def secret_texts(model: Model, trigger: Any) -> frozenset[str]:
     """The texts in a trigger's payload that its collection's secret fields are given."""
     if not isinstance(trigger, Mapping) or not isinstance(trigger.get("collection"), str):
         return frozenset()
-    return frozenset(_given(model, trigger["collection"], trigger.get("payload")))
-
-
-def _given(model: Model, name: str, payload: Any) -> Iterator[str]:
-    collection = model.collections.get(name)
-    if isinstance(payload, list):
-        for entry in payload:
-            yield from _given(model, name, entry)
-    elif collection is not None and isinstance(payload, Mapping):
-        for member, value in payload.items():
-            field = collection.fields.get(member)
-            if field is not None and field.secret:
-                yield from _texts(value)
-            elif isinstance(value, Mapping | list):
-                for related in _related(model, name, member):
-                    changes = isinstance(value, Mapping) and not _CHANGES.isdisjoint(value)
-                    for entry in value.values() if changes and isinstance(value, Mapping) else [value]:
-                        yield from _given(model, related, entry)
-
-
-def _related(model: Model, collection: str, field: str) -> Iterator[str]:
-    for relation in model.relations:
-        if (relation.collection, relation.field) == (collection, field) and relation.related:
-            yield relation.related
-        if (relation.related, relation.one_field) == (collection, field):
-            yield relation.collection
+    found = secrets_in(model, trigger["collection"], trigger.get("payload"))
+    return frozenset(text for _, value in found for text in _texts(value))
 
 
 def _placed(value: Any, path: tuple[str, ...]) -> Iterator[str]:

@@ -4,14 +4,17 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import psycopg
 import pytest
+from multidict import CIMultiDict
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from api.auth.addresses import FORWARDED
 from domain.settings import AuthSettings, Settings, SettingsError
 from tests.support.http import Client, client
-from tests.support.server import Server, running_server
+from tests.support.server import ADMIN_TOKEN, Server, running_server
 
 OTHER = "https://app.example.com"
 
@@ -23,6 +26,8 @@ def extra() -> dict[str, str]:
         "RATE_LIMITER_POINTS": "20",
         "RATE_LIMITER_DURATION": "3",
         "RATE_LIMITER_STORE": "postgres",
+        "WEBSOCKETS_ENABLED": "true",
+        "WEBSOCKETS_REST_AUTH": "public",
         "IP_TRUST_PROXY": "loopback,10.0.0.0/8",
         "CORS_ENABLED": "true",
         "CORS_ORIGIN": f"{OTHER},https://other.example.com",
@@ -52,6 +57,43 @@ async def test_each_address_has_its_own_budget(anonymous: Client) -> None:
     # What a client writes before the address that a trusted proxy saw gives no new budget.
     assert await ping("198.51.100.1", "203.0.113.7") == 429
     assert await ping("198.51.100.1", "203.0.113.7", "10.1.2.3") == 429
+
+
+async def test_nobody_signs_in_past_the_budget(anonymous: Client, server: Server) -> None:
+    """Neither many in one document nor over a socket, whose messages are no requests."""
+    wrong = 'auth_refresh(refresh_token: "wrong", mode: json) { access_token }'
+    document = " ".join(f"a{number}: {wrong}" for number in range(25))
+    sent = {"query": f"mutation {{ {document} }}"}
+    answer = await anonymous.request("POST", "/graphql/system", sent, headers=behind("203.0.113.20"))
+    codes = [error["extensions"]["code"] for error in answer.body["errors"]]
+    assert codes == ["INVALID_CREDENTIALS"] * 19 + ["REQUESTS_EXCEEDED"] * 6
+    async with (
+        aiohttp.ClientSession(headers=behind("203.0.113.21")) as session,
+        session.ws_connect(f"{server.url}/websocket") as socket,
+    ):
+        right = {"type": "auth", "access_token": ADMIN_TOKEN}
+        told = []
+        for _ in range(21):
+            await socket.send_json(right)
+            told.append((await socket.receive_json(timeout=20))["status"])
+        assert told == ["ok"] * 19 + ["error"] * 2
+
+
+async def test_addresses_that_clients_make_up(server: Server) -> None:
+    async def ping(*lines: str, path: str = "/server/ping") -> int:
+        headers = CIMultiDict([(FORWARDED, line) for line in lines])
+        async with aiohttp.ClientSession(server.url) as session, session.get(path, headers=headers) as answer:
+            return answer.status
+
+    # A proxy may add a line of its own instead of a part.
+    many = [await ping(f"198.51.100.{number}", "203.0.113.30") for number in range(22)]
+    assert many == [200] * 20 + [429] * 2
+    spellings = ("2001:db8::1", "2001:DB8::1", "2001:db8:0:0::1", "2001:0db8::0001", "2001:db8::1%zone")
+    many = [await ping(spellings[number % 5]) for number in range(22)]
+    assert many == [200] * 20 + [429] * 2
+    assert await ping("::ffff:203.0.113.30") == await ping("::FFFF:cb00:711e") == 429
+    for nonsense in ("x" * 4000, "1.2.3.4:80", "fe80::1%" + "z" * 4000, ",,,", "unknown", "127.0.0.1, "):
+        assert await ping(nonsense, path="/users/me") == 401
 
 
 async def test_other_origins(anonymous: Client) -> None:

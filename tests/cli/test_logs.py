@@ -14,6 +14,13 @@ from domain.log_lines import redact
         ("GET /items?access_token=abc&x=1", "GET /items?access_token=--redacted--&x=1"),
         ("bytearray(b'/a?ACCESS_TOKEN=abc')", "bytearray(b'/a?ACCESS_TOKEN=--redacted--')"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer --redacted--"),
+        ("/users/register/verify-email?token=abc", "/users/register/verify-email?token=--redacted--"),
+        ("/auth/login/x/callback?code=abc&state=y", "/auth/login/x/callback?code=--redacted--&state=y"),
+        ("PUT /files/presigned/eyJhbGciOiJI.eyJhdCI6.x-_y 200", "PUT /files/presigned/--redacted-- 200"),
+        ("no postgresql://acta:s3cret@db/acta", "no postgresql://acta:--redacted--@db/acta"),
+        ("/items/a?fields=my_token=1&sort=code", "/items/a?fields=my_token=1&sort=code"),
+        ("http://127.0.0.1:8055/a@b", "http://127.0.0.1:8055/a@b"),
+        ("failed: password=a@b/c:d x", "failed: password=--redacted-- x"),
         ("nothing to hide", "nothing to hide"),
     ],
 )
