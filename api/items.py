@@ -16,6 +16,7 @@ from api.recalling import Recalling
 from domain.access.rights import Action
 from domain.errors import Forbidden
 from domain.model.keys import join_key
+from domain.query.parse import for_keys
 from projections.flows.runner import Flows
 from projections.log.contexts import Contexts
 from projections.reading.past import PastReader, names_past
@@ -109,7 +110,7 @@ class Items:
         if found is None or not found.primary_key:
             raise Forbidden.collection(collection)
         columns = found.primary_key
-        wanted = {**query, "fields": list(columns)}
+        wanted = for_keys(query, columns)
         rows = await self._reader.rows(context.model, context.rights, context.caller, collection, wanted)
         return [join_key([row[column] for column in columns]) for row in rows]
 

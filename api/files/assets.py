@@ -110,7 +110,9 @@ def _headers(
     stored = asset.type or ""
     if not stored:
         raise IllegalAssetTransformation(["format"])
-    audience = "private" if request[CONTEXT].caller.role is not None else "public"
+    caller = request[CONTEXT].caller
+    known = caller.user is not None or caller.role is not None or caller.share is not None
+    audience = "private" if known else "public"
     age = "max-age=0, must-revalidate" if settings.cache_revalidate else f"max-age={int(settings.cache_ttl)}"
     automatic = request.query.get("format") == "auto"
     headers = {

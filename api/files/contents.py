@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from aiohttp import hdrs, web
@@ -15,6 +15,7 @@ from api.files.routes import RESOURCE, FileHandlers, uuid_of
 from api.items import Raw, Written
 from api.keys import CONTEXT, DATABASE, ITEMS, LIBRARY, SETTINGS
 from api.responses import data, raw_json
+from domain.access.rights import Action
 from domain.errors import Forbidden, InvalidQuery, ServiceUnavailable
 from domain.query.text import parse_text
 from projections.files import contents
@@ -22,12 +23,13 @@ from services.files.library import FILES, OCTETS
 from services.storage.base import NotFound, StorageError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+ACTIONS: Final[tuple[Action, ...]] = ("read", "update")
 MOST = 100
 """Groups of duplicates in one answer."""
 
 
 async def read_contents(request: web.Request) -> web.Response:
-    """GET /files/{key}/contents: all that a file held, the newest first; for those who may change it."""
+    """GET /files/{key}/contents: all that a file held, newest first; for who may read and change it."""
     key = await _changeable(request)
     found = await contents.history(request.app[DATABASE], key)
     return data(
@@ -118,10 +120,11 @@ def _query(request: web.Request) -> Raw:
 
 
 async def _changeable(request: web.Request) -> str:
-    """The file in the path; the right to read it is not enough to see what it held before."""
+    """The file in the path; to see what it held before takes the rights to read and to change it."""
     key = uuid_of(request.match_info["key"])
-    if not await request.app[ITEMS].reaches(request[CONTEXT], FILES, key, "update"):
-        raise Forbidden.action("update", FILES)
+    for action in ACTIONS:
+        if not await request.app[ITEMS].reaches(request[CONTEXT], FILES, key, action):
+            raise Forbidden.action(action, FILES)
     return key
 
 

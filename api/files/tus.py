@@ -94,7 +94,7 @@ async def _create(request: web.Request) -> web.Response:
         raise Refused(413, "Maximum size exceeded")
     if metadata.get("id"):
         metadata["id"] = uuid_of(str(metadata["id"]))
-        if not await request.app[ITEMS].reaches(context, FILES, str(metadata["id"]), "update"):
+        if not await _may_replace(request, str(metadata["id"])):
             raise Forbidden()
     command = await command_of(request)
     tus_id = await request.app[RESUMABLE].create(command, context.model, length, metadata)
@@ -159,11 +159,19 @@ async def _upload(request: web.Request, action: Action) -> Unfinished:
     user = context.caller.user
     if found is None or (None if found.user is None else UUID(found.user)) != user:
         raise Refused(404, "The file for this url was not found")
+    replaces = found.state.get("replaces")
+    if action == "update" and replaces and not await _may_replace(request, str(replaces)):
+        # He might when he began it.
+        raise Forbidden()
     if found.state["offset"] == found.size:
         # Complete, but the server ended before it had made a file of it.
         await request.app[RESUMABLE].finish(await command_of(request), context.model, tus_id)
         raise Refused(404, "The file for this url was not found")
     return found
+
+
+async def _may_replace(request: web.Request, key: str) -> bool:
+    return await request.app[ITEMS].reaches(request[CONTEXT], FILES, key, "update")
 
 
 def _verified(request: web.Request) -> AsyncIterator[bytes]:

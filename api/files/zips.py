@@ -21,6 +21,7 @@ from services.files.library import FILES
 from services.storage.base import NotFound, StorageError
 
 _NOTHING = "No files found in the selected folders tree"
+FOLDERS = "directus_folders"
 MOST_FILES = 10_000
 Entry = tuple[str, UUID | None]
 
@@ -41,15 +42,28 @@ async def zip_folder(request: web.Request) -> web.StreamResponse:
         if not request[CONTEXT].rights.may(FILES, "read"):
             raise Forbidden.collection(FILES)
         raise InvalidPayload(_NOTHING)
-    rows = await _readable(request, {"folder": {"_in": [folder for folder, _, _ in tree]}})
+    folders = [folder for folder, _ in tree]
+    rows = await _readable(request, {"folder": {"_in": folders}})
+    called = await _called(request, folders)
     names = _Names()
     places: dict[str | None, str] = {}
     entries: list[Entry] = []
-    for folder, parent, name in tree:
-        places[folder] = names.free(places.get(parent, ""), _clean(name)) + "/"
+    for folder, parent in tree:
+        places[folder] = names.free(places.get(parent, ""), _clean(called.get(folder) or folder)) + "/"
         entries.append((places[folder], None))
     entries += [(names.free(places[row["folder"]], _name(row)), UUID(row["id"])) for row in rows]
-    return await _send(request, f"folder-{tree[0][2]}", entries)
+    root = tree[0][0]
+    return await _send(request, f"folder-{called.get(root) or root}", entries)
+
+
+async def _called(request: web.Request, folders: list[str]) -> dict[str, str | None]:
+    """The names of those folders that the caller may read."""
+    context = request[CONTEXT]
+    if not context.rights.may(FOLDERS, "read"):
+        return {}
+    query = {"filter": {"id": {"_in": folders}}, "fields": ["*"], "limit": -1}
+    rows = await request.app[READER].rows(context.model, context.rights, context.caller, FOLDERS, query)
+    return {row["id"]: row.get("name") for row in rows if "id" in row}
 
 
 async def _readable(request: web.Request, condition: dict[str, Any]) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ async def read_version(request: web.Request, entry: Entry) -> bytes | ActaError 
             version.key,
             raw=version.raw is not None,
             ask=ask,
-            new_keys=True,
+            typed=True,
         )
     except ServiceUnavailable:
         raise

@@ -118,7 +118,8 @@ async def blame(request: web.Request) -> web.Response:
                 "event": one.topic,
             }
             for one in await find_blame(request.app[DATABASE], name, item)
-            if one.field in seen
+            # Null may be a mask: that it hides a value, and whose, is not told.
+            if seen.get(one.field) is not None or context.rights.shows_in_every_row(name, one.field)
         ]
     )
 

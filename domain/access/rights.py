@@ -51,6 +51,14 @@ class Rights:
         """Whether any rule permits the action at all."""
         return self.admin or bool(self.of(collection, action))
 
+    def shows_in_every_row(self, collection: str, name: str) -> bool:
+        """Whether a field shows in each item that the caller sees, rather than in some and not in others."""
+        rules = self.of(collection, "read")
+        covering = [rule for rule in rules if rule.covers(name)]
+        return self.admin or (
+            bool(covering) and (len(covering) == len(rules) or any(not rule.filter for rule in covering))
+        )
+
     def reading_as(self, collection: str, action: Action) -> Rights:
         """The rights with which a read finds the items of a collection that ``action`` may touch.
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from domain.errors import InvalidPayload
+from domain.items.secrets import secrets_in
 from domain.model.schema import Collection, Model
 
 Item = dict[str, Any]
 USER, DATE = "_user", "_date"
 """Who saved a version last, and when: kept among its changes."""
-_ONLY_HASHED = frozenset({"hash", "encrypt"})
 
 
-def fingerprint(item: Mapping[str, Any] | None) -> str:
-    """What tells one state of an item from another: 40 hexadecimal digits."""
-    text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(text).hexdigest()[:40]
+def content_of(item: Mapping[str, Any] | None) -> bytes:
+    """What tells one state of an item from another."""
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
 
-def check_changes(collection: Collection, changes: Any) -> Item:
+def check_changes(model: Model, collection: Collection, changes: Any) -> Item:
     """Changes as they may be kept.
 
     Raises:
@@ -31,21 +29,23 @@ def check_changes(collection: Collection, changes: Any) -> Item:
     """
     if not isinstance(changes, dict):
         raise InvalidPayload('"value" must be of type object')
-    for name in changes:
-        field = collection.fields.get(name)
-        if field is not None and not _ONLY_HASHED.isdisjoint(field.special):
-            raise InvalidPayload(f'"{name}" holds a secret and can\'t be part of a version')
+    for path, _ in secrets_in(model, collection.name, changes):
+        raise InvalidPayload(f'"{".".join(path)}" holds a secret and can\'t be part of a version')
     return changes
 
 
-def changes_of(collection: Collection, delta: Mapping[str, Any] | None) -> Item:
-    """The kept changes as those of the item: known fields, and who changed it last where fields tell that."""
-    given = delta or {}
-    found = {
+def to_write(collection: Collection, delta: Mapping[str, Any] | None) -> Item:
+    """The kept changes that are some of the item's fields."""
+    return {
         name: value
-        for name, value in given.items()
+        for name, value in (delta or {}).items()
         if name in collection.fields and name not in collection.primary_key
     }
+
+
+def changes_of(collection: Collection, delta: Mapping[str, Any] | None) -> Item:
+    """The kept changes as those of the item, and who changed it last where fields tell that."""
+    given, found = delta or {}, to_write(collection, delta)
     for name, field in collection.fields.items():
         for special, marker in (("user-updated", USER), ("date-updated", DATE)):
             if special in field.special and marker in given:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from domain.errors import InvalidQuery
@@ -15,6 +15,15 @@ from domain.query.query import Export, Meta, Parameters, Query, Sort
 AGGREGATES = frozenset(
     {"count", "countDistinct", "countAll", "sum", "sumDistinct", "avg", "avgDistinct", "min", "max"}
 )
+
+# What says how an answer looks rather than which items are in it.
+_OF_ANSWERS = frozenset({"aggregate", "alias", "backlink", "deep", "export", "groupBy", "meta"})
+
+
+def for_keys(raw: Mapping[str, Any], key: Sequence[str]) -> dict[str, Any]:
+    """A query, as it was sent, that gives only the keys of the items it finds: no groups, no sums."""
+    kept = {name: value for name, value in raw.items() if name not in _OF_ANSWERS}
+    return {**kept, "fields": list(key)}
 
 
 def parse_query(raw: Mapping[str, Any], limits: QueryLimits) -> Query:

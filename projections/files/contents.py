@@ -208,11 +208,11 @@ async def kept(database: Database, file: UUID) -> Kept | None:
     return None if row is None else Kept(*row)
 
 
-async def folders(database: Database, folder: UUID) -> list[tuple[str, str | None, str]]:
-    """A folder and all below it as id, parent and name, parents first; empty for no such folder."""
+async def folders(database: Database, folder: UUID) -> list[tuple[str, str | None]]:
+    """A folder and all below it as id and parent, parents first; empty for no such folder."""
     async with database.connection() as connection:
         cursor = await connection.execute(SQL["folders"], {"folder": folder})
-        return [(key, parent, name) for key, parent, name in await cursor.fetchall()]
+        return [(key, parent) for key, parent in await cursor.fetchall()]
 
 
 async def expired(database: Database, seconds: float) -> list[str]:

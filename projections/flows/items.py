@@ -12,6 +12,7 @@ from domain.access.rights import Rights
 from domain.errors import Forbidden, InvalidPayload
 from domain.flows.running import Run
 from domain.model.keys import join_key
+from domain.query.parse import for_keys
 from projections.flows.services import FlowServices
 
 Options = Mapping[str, Any]
@@ -114,7 +115,7 @@ class ItemOperations:
         found = model.collections.get(collection)
         if found is None or not found.primary_key:
             raise Forbidden.collection(collection)
-        wanted = {**query, "fields": list(found.primary_key)}
+        wanted = for_keys(query, found.primary_key)
         rows = await self._services.reader.rows(model, rights, caller, collection, wanted)
         return [join_key([row[column] for column in found.primary_key]) for row in rows]
 

@@ -19,7 +19,8 @@ from domain.items.content_versions import (
     Item,
     changes_of,
     check_changes,
-    fingerprint,
+    content_of,
+    to_write,
     with_key,
     without_new_keys,
 )
@@ -68,7 +69,7 @@ class ContentVersions:
             InvalidPayload: for changes that can't be kept.
         """
         version = await self._visible(command, model, id)
-        given = check_changes(version.collection, changes)
+        given = check_changes(model, version.collection, changes)
         async with self._database.transaction() as connection:
             row = await (await connection.execute(SQL["hold"], {"id": version.id})).fetchone()
             if row is None:
@@ -100,7 +101,7 @@ class ContentVersions:
         version = await self._visible(command, model, id)
         async with self._database.connection() as connection:
             main = await self._main(command, model, version, connection)
-            print_ = fingerprint(await self._main(command.unlimited(), model, version, connection))
+            print_ = await self._mark(command, model, version, connection)
         current = with_key(version.collection, version.item, changes_of(version.collection, version.delta))
         return {"outdated": version.hash != print_, "mainHash": print_, "current": current, "main": main}
 
@@ -114,12 +115,11 @@ class ContentVersions:
         version = await self._visible(command, model, id)
         async with self._database.transaction() as connection:
             await self._writer.hold(model, version.collection.name, version.item, connection)
-            found = await self._main(command.unlimited(), model, version, connection)
-            if fingerprint(found) != wanted:
+            if await self._mark(command, model, version, connection) != wanted:
                 raise UnprocessableContent("Main item has changed since this version was last updated")
             if version.delta is None:
                 raise UnprocessableContent("No changes to promote")
-            changes = changes_of(version.collection, version.delta)
+            changes = to_write(version.collection, version.delta)
             payload = {name: value for name, value in changes.items() if fields is None or name in fields}
             noted = command.noting(version=version.id)
             name, keys = version.collection.name, [version.item]
@@ -141,13 +141,18 @@ class ContentVersions:
         *,
         raw: bool,
         ask: Read,
-        new_keys: bool = False,
+        typed: bool = False,
     ) -> bytes | None:
-        """The item envelope that ``ask`` gives once a version is promoted, which then is taken back.
+        """The item envelope that ``ask`` gives once the caller has promoted a version, which then is taken
+        back.
 
-        ``item`` is None for that of a singleton.
-        With ``raw`` the changes are laid over the item as they were sent. Items that the version would create
-        have no key, or with ``new_keys`` the one they were given for the moment.
+        ``item`` is None for that of a singleton. With ``raw`` the changes are laid over the item as they were
+        sent; so they are for who may not promote them, in the members asked for. Items that the version would
+        create have no key. ``typed`` is for answers whose members have to be of their types: such items have
+        the key they were given for the moment, and who may not promote gets no answer.
+
+        Raises:
+            Forbidden
         """
         found = model.collections[collection]
         version = await self._of_key(command, model, found, item, key)
@@ -158,7 +163,12 @@ class ContentVersions:
                 return await ask(connection)
             if raw:
                 return _laid_over(await ask(connection), version)
-            return await self._promoted(command, model, version, connection, ask, new_keys=new_keys)
+            try:
+                return await self._promoted(command, model, version, connection, ask, new_keys=typed)
+            except Forbidden:
+                if typed:
+                    raise
+            return _laid_over(await ask(connection), version, asked_only=True)
 
     async def _promoted(
         self,
@@ -170,9 +180,12 @@ class ContentVersions:
         *,
         new_keys: bool,
     ) -> bytes | None:
-        """What an item would be like: written and read in a transaction that is rolled back."""
-        trial = replace(command.unlimited().noting(silent=True), request=uuid4())
-        changes = changes_of(version.collection, version.delta)
+        """What an item would be like: written and read in a transaction that is rolled back.
+
+        With the caller's own rights: changes could make rules fit that hide something from him.
+        """
+        trial = replace(command.noting(silent=True), request=uuid4())
+        changes = to_write(version.collection, version.delta)
         name = version.collection.name
         async with connection.transaction(force_rollback=True):
             await self._writer.update(trial, model, name, [version.item], changes, connection=connection)
@@ -185,6 +198,11 @@ class ContentVersions:
             return answer
         data = orjson.loads(answer)["data"]
         return orjson.dumps({"data": without_new_keys(model, version.collection, data, created)})
+
+    async def _mark(self, command: Command, model: Model, version: _Version, connection: Connection) -> str:
+        """What tells the whole item from what it was, also where the caller sees but a part of it."""
+        whole = await self._main(command.unlimited(), model, version, connection)
+        return self._writer.mark(content_of(whole))
 
     async def _main(self, command: Command, model: Model, version: _Version, connection: Connection) -> Item:
         found = await self._writer.item(
@@ -224,11 +242,13 @@ def _version(model: Model, row: Mapping[str, Any]) -> _Version | None:
     return _Version(row["id"], collection, row["item"], row["hash"], row["delta"])
 
 
-def _laid_over(answer: bytes | None, version: _Version) -> bytes | None:
+def _laid_over(answer: bytes | None, version: _Version, *, asked_only: bool = False) -> bytes | None:
     if answer is None or version.delta is None:
         return answer
     kept = {name: value for name, value in version.delta.items() if name not in (USER, DATE)}
     data = orjson.loads(answer)["data"]
+    if asked_only:
+        return orjson.dumps({"data": {name: kept.get(name, value) for name, value in data.items()}})
     return orjson.dumps({"data": with_key(version.collection, version.item, {**data, **kept})})
 
 

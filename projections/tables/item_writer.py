@@ -292,6 +292,12 @@ class ItemWriter:
             raise InvalidPayload("Without SECRET this can't be stored")
         return self._seal.close(text)
 
+    def mark(self, content: bytes) -> str:
+        """By what the same content is known again, without telling anything of it."""
+        if self._seal is None:
+            raise InvalidPayload("Without SECRET this can't be stored")
+        return self._seal.mark(content)
+
     async def item(
         self, command: Command, model: Model, collection: str, key: str, *, connection: Connection
     ) -> Payload | None:

@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from domain.access.command import Command
+from domain.access.rights import Rights
 from domain.errors import Forbidden, InvalidPayload, UndoConflict
 from domain.model import Collection, Model
 from projections.database import Connection, Database
@@ -93,10 +94,11 @@ class Undo:
     async def _of_schema(self, command: Command, asked: Asked) -> int | None:
         async with self._database.transaction() as connection:
             count, own, schema = await _ask(connection, command, asked)
+            # What nobody did is nobody's own; and which events there are is no business of others.
+            if not command.rights.admin and (command.caller.user is None or not own or count == 0):
+                raise Forbidden()
             if count == 0:
                 raise InvalidPayload(f"There are no such events{await archived_hint(connection)}")
-            if not command.rights.admin and not own:
-                raise Forbidden()
         if schema is not None and asked.user is not None:
             raise InvalidPayload(
                 f"A change of the schema is among the events ({schema}): undo it by its own activity"
@@ -109,7 +111,7 @@ class Undo:
         async with self._database.transaction() as connection:
             await _ask(connection, command, asked)
             entries = await _plan(connection, model)
-            await _settle_conflicts(connection, model, entries, undone, skip=skip)
+            await _settle_conflicts(connection, model, command.rights, entries, undone, skip=skip)
             rows = await (await connection.execute(SQL["outcome"])).fetchall()
             undone.items = [
                 {"collection": name, "item": item, "action": what, "fields": fields}
@@ -136,6 +138,13 @@ class Undo:
 async def _end(*, dry: bool) -> None:
     if dry:
         raise psycopg.Rollback
+
+
+def _told(rights: Rights, reason: str, about: list[str] | None) -> list[str] | None:
+    """The fields that a conflict is about; of items that others refer to, the collections of those others."""
+    if about is None or reason != "referred":
+        return about
+    return [name for name in about if rights.may(name, "read")] or None
 
 
 def _noted(asked: Asked) -> Any:
@@ -189,14 +198,20 @@ async def _plan(connection: Connection, model: Model) -> list[Collection]:
 
 
 async def _settle_conflicts(
-    connection: Connection, model: Model, entries: Sequence[Collection], undone: Undone, *, skip: bool
+    connection: Connection,
+    model: Model,
+    rights: Rights,
+    entries: Sequence[Collection],
+    undone: Undone,
+    *,
+    skip: bool,
 ) -> None:
     while True:
         await find_conflicts(connection, model, entries)
         await connection.execute(SQL["contents_gone"])
         rows = await (await connection.execute(SQL["conflicts"], {"limit": LISTED})).fetchall()
         found = [
-            {"collection": name, "item": item, "reason": reason, "fields": about}
+            {"collection": name, "item": item, "reason": reason, "fields": _told(rights, reason, about)}
             for name, item, reason, about in rows
         ]
         if not found:

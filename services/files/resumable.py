@@ -142,7 +142,7 @@ class Resumable:
         if upload.state["replaces"]:
             given = Upload({}, record.filename_download or "", record.type or OCTETS, whole)
             key = str(upload.state["replaces"])
-            await self.library.replace(command.unlimited(), model, key, given)
+            await self.library.replace(command, model, key, given)
             await self.writer.delete(internal(command), model, FILES, [upload.file])
         else:
             key = upload.file

@@ -117,7 +117,7 @@ with recursive tree (id, parent, name, depth) as (
     from acta.directus_folders as f join tree as t on f.parent = t.id
     where t.depth < 100 and f.id <> %(folder)s
 )
-select id::text, parent::text, name from (select distinct on (id) * from tree order by id, depth) as once
+select id::text, parent::text from (select distinct on (id) * from tree order by id, depth) as once
 order by depth, name, id;
 
 -- name: is_unfinished

@@ -41,6 +41,9 @@ class Writer(Protocol):
     def seal(self, text: str) -> str:
         """A secret in the form in which it is stored."""
 
+    def mark(self, content: bytes) -> str:
+        """By what the same content is known again, without telling anything of it."""
+
     async def reaches(
         self,
         command: Command,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.errors import Forbidden, InvalidPayload, UnprocessableContent
-from domain.items.content_versions import fingerprint
+from domain.items.content_versions import content_of
 from projections.sql import load
 from projections.system.guards.base import Action, Guard, Occasion, Payload
 
@@ -50,7 +50,8 @@ class VersionGuard(Guard):
             raise UnprocessableContent(f'Content Versioning is not enabled for collection "{collection}"')
         if await occasion.item(occasion.command, collection, item) is None:
             raise Forbidden()
-        return fingerprint(await occasion.item(occasion.command.unlimited(), collection, item))
+        whole = await occasion.item(occasion.command.unlimited(), collection, item)
+        return occasion.writer.mark(content_of(whole))
 
 
 async def _refuse_taken(

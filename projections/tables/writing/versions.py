@@ -42,7 +42,7 @@ async def require_version(
     A row that the caller may not write (``condition``) is left to the write itself, which says so.
 
     Raises:
-        PreconditionFailed: naming the fields written since, as far as the caller may read them.
+        PreconditionFailed: naming the fields written since that the caller may read in any row.
     """
     name = table.shape.name
     attempt = Attempt(table.shape.model, name)
@@ -58,9 +58,6 @@ async def require_version(
     if rows and len(expected) == 1 and _NUMBER.fullmatch(expected[0]):
         changed = await execute(connection, _CHANGED_SINCE, [name, item, expected[0]], attempt)
         fields = [str(field) for (field,) in changed]
-    raise PreconditionFailed(name, item, [field for field in fields if _readable(command, name, field)])
-
-
-def _readable(command: Command, collection: str, field: str) -> bool:
-    rights = command.rights
-    return rights.admin or any(rule.covers(field) for rule in rights.of(collection, "read"))
+    # Of a field that may be hidden in this very row, it isn't told that it was written.
+    told = [field for field in fields if command.rights.shows_in_every_row(name, field)]
+    raise PreconditionFailed(name, item, told)
