@@ -83,6 +83,18 @@ async def position_of(connection: Connection, seq: int) -> int | None:
 
 
 async def position_at(connection: Connection, moment: datetime) -> int:
-    """The last position that had been sealed at a moment; 0 before the first."""
-    row = await (await connection.execute(SQL["position_at"], {"moment": moment})).fetchone()
-    return 0 if row is None else row[0]
+    """The last position at a moment, 0 before the first.
+
+    What had been sealed by then, and of the batch that was sealed next all up to the first transaction that
+    had not begun.
+    """
+    row = await (await connection.execute(SQL["sealed_at"], {"moment": moment})).fetchone()
+    assert row is not None
+    after, last = row
+    if last > after:
+        values = {"after": after, "limit": last - after, "moment": moment}
+        row = await (await connection.execute(at_positions(SQL["begun_at"]), values)).fetchone()
+        assert row is not None
+        after = row[0]
+    position: int = after
+    return position

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from domain.errors import InvalidPayload, InvalidQuery, ServiceUnavailable
@@ -19,6 +19,7 @@ from projections.time.moments import Cut, cut_at, position_at_moment, settle
 SQL: Final = load("time/history")
 KEPT: Final = 1000
 FRESH_SECONDS: Final = 1.0
+JUST_NOW: Final = timedelta(seconds=1)
 WAIT_SECONDS: Final = 0.1
 WAITS: Final = 50
 
@@ -44,8 +45,10 @@ class Moments:
         Raises:
             InvalidQuery: for one that the log does not have.
         """
-        # Times are told from the end of the log, which moves.
+        # What happened just now may not have its position yet.
         lasting = not isinstance(when, datetime)
+        if isinstance(when, datetime) and when > datetime.now(UTC) - JUST_NOW:
+            await settle(self._database)
         if lasting and (known := self._cuts.get(when)) is not None:
             return known
         cut = await self._found(when)

@@ -85,6 +85,42 @@ async def test_positions_of_moments(database: Database) -> None:
         assert await position_at(connection, now + timedelta(hours=1)) == await last_position(connection)
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_moments_while_nobody_sealed(database: Database, goes_on: bool) -> None:
+    """What was written by a moment belongs to it, whenever it was sealed; no transaction is split."""
+    event = "insert into acta.events (topic, item) values ('x', 'slow')"
+    moments = []
+    async with await database.dedicated() as connection, database.connection() as slow:
+        sealer = await Sealer.try_open(connection)
+        assert sealer is not None
+        await write(database, 3)
+        await sealer.seal()
+        for number in range(3):
+            moments.append(await clock(database))
+            await write(database, 2)
+            if number == 1:
+                await slow.execute("begin")
+                await slow.execute(event)
+        if goes_on:
+            await slow.execute(event)
+        await slow.execute("commit")
+        await write(database, 1)
+        moments.append(await clock(database))
+        await sealer.seal()
+        moments.append(await clock(database))
+        found = [await position_at(connection, moment) for moment in moments]
+    # The slow one's events are at 8, and at 11 where it goes on.
+    assert found == ([3, 5, 7, 12, 12] if goes_on else [3, 5, 8, 11, 11])
+
+
+async def clock(database: Database) -> datetime:
+    async with database.connection() as connection:
+        row = await (await connection.execute("select clock_timestamp()")).fetchone()
+    assert row is not None
+    moment: datetime = row[0]
+    return moment
+
+
 @pytest.mark.parametrize(("after", "limit"), [(32_000, 1000), (32_766, 1), (32_767, 1)])
 async def test_windows_across_the_width_of_a_small_integer(
     database: Database, after: int, limit: int

@@ -129,6 +129,8 @@ async def test_reads_as_of_a_moment(api: Client) -> None:
     request = {name.lower(): value for name, value in made.headers.items()}["x-request-id"]
     await api.patch("/items/notes/1", {"title": "two"})
     await api.post("/items/notes", {"title": "three"})
+    now = (await api.get("/items/notes", as_of="0s")).data
+    assert now == [{"id": 1, "title": "two"}, {"id": 2, "title": "three"}]
     assert (await api.get("/items/notes", as_of=request)).data == [{"id": 1, "title": "one"}]
     assert (await api.get("/items/notes/1", as_of=request, fields="title")).data == {"title": "one"}
     assert (await api.get("/items/notes/2", as_of=request)).status == 403

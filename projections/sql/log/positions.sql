@@ -65,9 +65,24 @@ select seal.first_position + coalesce((
 from acta.seals seal
 where seal.members @> %(seq)s::bigint;
 
--- name: position_at
--- The last position sealed at a moment.
-select last_position from acta.seals where at <= %(moment)s order by at desc, id desc limit 1;
+-- name: sealed_at
+-- The last position sealed at a moment, and the last one of the batch that was sealed next.
+select coalesce((select last_position from acta.seals where at <= %(moment)s order by at desc, id desc limit 1), 0),
+    coalesce((
+        select max(last_position) from acta.seals
+        where at = (select min(at) from acta.seals where at > %(moment)s)
+    ), 0);
+
+-- name: begun_at
+-- The last of some positions up to which all transactions had begun at a moment, and none goes on.
+with ranges as materialized ({ranges}), told as (
+    select event.seq + shift as position, event.at, max(event.seq + shift) over (partition by event.xid) as end_position
+    from {events} event
+), before as (
+    select position, max(at) over up_to as latest, max(end_position) over up_to as reach
+    from told window up_to as (order by position rows unbounded preceding)
+)
+select coalesce(max(position), %(after)s::bigint) from before where latest <= %(moment)s and reach = position;
 
 -- name: exists
 -- Whether there is a log at all.
