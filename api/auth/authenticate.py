@@ -153,14 +153,7 @@ class Authenticator:
 
     async def _with_rights(self, model: Model, caller: Caller) -> Identity:
         standing = await self.rights.standing(model, caller)
-        knowing = replace(
-            caller,
-            roles=standing.roles,
-            policies=standing.policies,
-            admin=standing.admin,
-            app=standing.app,
-        )
-        return Identity(knowing, standing.rights, lasting=standing.lasting)
+        return Identity(standing.of(caller), standing.rights, lasting=standing.lasting)
 
 
 def _uuid(value: Any) -> UUID | None:

@@ -33,10 +33,10 @@ async def explain(request: web.Request) -> web.Response:
     rights = request.app[AUTHENTICATOR].rights
     user, role = _uuid(given.get("user"), "user"), _uuid(given.get("role"), "role")
     if user is not None:
-        known = await rights.role_of(user)
-        if known is None:
+        known = await rights.roles_of([user])
+        if user not in known:
             raise InvalidQuery('"user" is unknown')
-        role = known[0]
+        role = known[user]
     question = Question(
         Caller(user=user, role=role, ip=given.get("ip", context.caller.ip)),
         _action(given.get("action", "read")),

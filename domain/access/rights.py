@@ -60,11 +60,16 @@ class Rights:
         )
 
     def reading_as(self, collection: str, action: Action) -> Rights:
-        """The rights with which a read finds the items of a collection that ``action`` may touch.
+        """The rights with which a read shows what ``action`` may touch.
 
         Which fields a rule about another action names says nothing of what may be asked about its items.
         """
-        if self.admin or action == "read":
+        return self if action == "read" else self.finding(collection, action)
+
+    def finding(self, collection: str, action: Action) -> Rights:
+        """The rights with which a read finds the items of a collection that ``action`` may touch, whichever
+        fields its rules name."""
+        if self.admin:
             return self
         found = tuple(replace(rule, fields=None) for rule in self.of(collection, action))
         rules = {**self.rules, (collection, "read"): found}

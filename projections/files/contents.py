@@ -123,11 +123,6 @@ async def retire(connection: Connection, before: Kept, keep: str | None) -> None
     await connection.execute(SQL["retire"], values)
 
 
-async def moved(connection: Connection, file: str, path: str) -> None:
-    """The current contents lie at another path."""
-    await connection.execute(SQL["moved"], {"file": file, "path": path})
-
-
 async def history(database: Database, file: str) -> list[dict[str, Any]]:
     """All contents of a file, the newest first."""
     async with database.connection() as connection:

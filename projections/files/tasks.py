@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from projections.database import Connection, Database
@@ -18,6 +18,8 @@ from projections.sql import load
 
 SQL = load("files/tasks")
 GRACE_SECONDS = 60.0
+# The first key of the advisory locks of paths; the second is a part of the path's hash.
+LOCKS: Final = 0x61637604
 
 Kind = Literal["upload", "remove", "move", "swap", "copy"]
 Exchange = Literal["swap", "copy"]
@@ -45,11 +47,28 @@ class Task:
     in_use: bool = False
 
 
+class Wanted(NamedTuple):
+    """A path that a file shall have; ``file`` is empty for a new one."""
+
+    location: str
+    path: str
+    file: str = ""
+
+
+class Move(NamedTuple):
+    """An object that goes from one path of a location to another, with the file it belongs to."""
+
+    file: str
+    location: str
+    path: str
+    target: str
+
+
 async def reserve(database: Database, location: str, path: str, seconds: float = GRACE_SECONDS) -> int | None:
     """Announce an upload to a path; the task's id, None when the path is taken."""
     values = {"location": location, "path": path, "seconds": seconds}
     async with database.transaction() as connection:
-        await connection.execute(SQL["lock_path"], values)
+        await _lock(connection, [location], [path])
         row = await (await connection.execute(SQL["reserve"], values)).fetchone()
         return None if row is None else int(row[0])
 
@@ -61,15 +80,34 @@ async def in_the_way(database: Database, location: str, path: str) -> list[int]:
         return [int(row[0]) for row in await cursor.fetchall()]
 
 
-async def taken(connection: Connection, location: str, path: str, file: str = "") -> bool:
-    """Whether a file other than ``file`` has a path, or an upload goes there.
+async def taken(connection: Connection, wanted: Sequence[Wanted]) -> bool:
+    """Whether one of some paths is another file's, or two want it, or an upload goes there.
 
     What is free stays free for the transaction that asked.
     """
-    values = {"location": location, "path": path, "file": file}
-    await connection.execute(SQL["lock_path"], values)
+    locations, paths = [one.location for one in wanted], [one.path for one in wanted]
+    if len(set(zip(locations, paths, strict=True))) < len(wanted):
+        return True
+    await _lock(connection, locations, paths)
+    values = {"locations": locations, "paths": paths, "files": [one.file for one in wanted]}
     row = await (await connection.execute(SQL["taken"], values)).fetchone()
     return row is not None and bool(row[0])
+
+
+async def move(connection: Connection, moves: Sequence[Move]) -> None:
+    """Leave the moving of objects, which their files' contents follow."""
+    values = {
+        "files": [one.file for one in moves],
+        "locations": [one.location for one in moves],
+        "paths": [one.path for one in moves],
+        "targets": [one.target for one in moves],
+    }
+    await connection.execute(SQL["move"], values)
+
+
+async def _lock(connection: Connection, locations: Sequence[str], paths: Sequence[str]) -> None:
+    values = {"class": LOCKS, "locations": list(locations), "paths": list(paths)}
+    await connection.execute(SQL["lock_paths"], values)
 
 
 async def unknown(database: Database, location: str, paths: Sequence[str]) -> list[str]:

@@ -84,8 +84,7 @@ async def follow_rows(
             continue
         if wanted == sha256:
             if (location, path) != (storage, disk) and location == storage:
-                await tasks.add(connection, "move", location, path, disk)
-                await contents.moved(connection, file, disk)
+                await tasks.move(connection, [tasks.Move(file, location, path, disk)])
             continue
         version = await contents.kept_version(connection, file, wanted, storage)
         if version is None:

@@ -76,18 +76,7 @@ class FlowServices:
             origin=caller.origin,
         )
         standing = await self.rights.standing(self.models.current, known)
-        found = Caller(
-            user=caller.user,
-            role=caller.role,
-            roles=standing.roles,
-            policies=standing.policies,
-            admin=standing.admin,
-            app=standing.app,
-            ip=caller.ip,
-            user_agent=caller.user_agent,
-            origin=caller.origin,
-        )
-        return found, standing.rights
+        return standing.of(known), standing.rights
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, Any]:
         """The variables that flows may see, as values."""

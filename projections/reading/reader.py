@@ -136,25 +136,33 @@ class Reader:
         statement = self._shapes.statement(plan(self.query(raw)), model.version)
         return await self._run(statement, caller, connection) or EMPTY_LIST
 
-    async def reaches(
+    async def reached(
         self,
         model: Model,
         rights: Rights,
         caller: Caller,
         collection: str,
-        key: str,
+        keys: Sequence[str],
         action: Action,
         *,
         connection: Connection | None = None,
-    ) -> bool:
-        """Whether the caller may do ``action`` with an item; one that is not there can't be reached."""
-        rights = rights.reading_as(collection, action)
+    ) -> Rows:
+        """The keys, each as an item of its columns, of those of some items with which the caller may do
+        ``action``."""
+        rights = rights.finding(collection, action)
         found = model.collections.get(collection)
         if found is None or not rights.may(collection, "read"):
-            return False
+            return []
         query = {"fields": list(found.primary_key)}
-        answer = await self.by_keys(model, rights, caller, collection, [key], query, connection=connection)
-        return answer != EMPTY_LIST
+        answer = await self.by_keys(model, rights, caller, collection, keys, query, connection=connection)
+        rows: Rows = orjson.loads(answer)["data"]
+        return rows
+
+    async def reaches(
+        self, model: Model, rights: Rights, caller: Caller, collection: str, key: str, action: Action
+    ) -> bool:
+        """Whether the caller may do ``action`` with an item; one that is not there can't be reached."""
+        return bool(await self.reached(model, rights, caller, collection, [key], action))
 
     async def departed(
         self,

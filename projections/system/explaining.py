@@ -52,13 +52,7 @@ class Explainer:
         if found is None or not found.table:
             raise Forbidden.collection(question.collection)
         standing = await self.rights.standing(model, question.caller)
-        caller = replace(
-            question.caller,
-            roles=standing.roles,
-            policies=standing.policies,
-            admin=standing.admin,
-            app=standing.app,
-        )
+        caller = standing.of(question.caller)
         question = replace(question, caller=caller)
         answer: Answer = {
             "user": _text(caller.user),

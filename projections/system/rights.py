@@ -97,11 +97,17 @@ class Standing:
     rights: Rights
     lasting: bool = True
 
+    def of(self, caller: Caller) -> Caller:
+        """The caller whose standing this is, with what it says of him."""
+        return replace(caller, roles=self.roles, policies=self.policies, admin=self.admin, app=self.app)
+
 
 class RightsStore:
-    """Standings by user and role. One per process."""
+    """Standings by user and role. One per process; or one that is ``passing``, as the transaction whose view
+    it keeps."""
 
-    def __init__(self, database: Database, reader: RowReader) -> None:
+    def __init__(self, database: Database, reader: RowReader, *, passing: bool = False) -> None:
+        self._passing = passing
         self._database = database
         self._reader = reader
         self._policies: dict[
@@ -174,16 +180,16 @@ class RightsStore:
         """The policies of a caller, those his address keeps from applying among them."""
         return _distinct((await self._load_policies(caller))[1])
 
-    async def role_of(self, user: UUID) -> tuple[UUID | None] | None:
-        """A user's role, in a tuple; None when there is no such user."""
+    async def roles_of(self, users: Iterable[UUID]) -> dict[UUID, UUID | None]:
+        """The roles of users; those who are not there are left out."""
         async with self._database.connection() as connection:
-            row = await (await connection.execute(STATEMENTS["user_by_id"], {"user": user})).fetchone()
-        return None if row is None else (row[1],)
+            cursor = await connection.execute(STATEMENTS["users_by_id"], {"users": list(users)})
+            return {row[0]: row[1] for row in await cursor.fetchall()}
 
     def _keep(self, version: int, cache: dict[Any, Any], key: Any, value: Any) -> None:
         # What was read before `forget` may be stale by now, and what a transaction sees may never be
         # committed: it serves this request only.
-        if version != self.version or bound() is not None:
+        if version != self.version or (bound() is not None and not self._passing):
             return
         if len(cache) >= MAXIMUM_ENTRIES:
             cache.clear()

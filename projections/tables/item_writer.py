@@ -5,8 +5,8 @@ A call is one command. It either happens whole, with all its events under one re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from domain.access.rights import Action, Rights
 from domain.access.sealed import Seal
 from domain.errors import Forbidden, InvalidPayload, PreconditionFailed
 from domain.items.checks import deletable, permit
+from domain.items.shape import Shape
 from domain.model import Model
 from domain.settings import Settings
 from projections.bound import binding
@@ -267,20 +268,24 @@ class ItemWriter:
         with at_most(self._writes.limits.timeout):
             return await persistently(run, connection)
 
-    async def reaches(
+    async def reached(
         self,
         command: Command,
         model: Model,
         collection: str,
-        key: str,
+        keys: Iterable[str],
         action: Action,
         *,
         connection: Connection,
-    ) -> bool:
-        """Whether the command's rights let it do something with an item, in the transaction of a write."""
-        return await self._reader.reaches(
-            model, command.rights, command.caller, collection, key, action, connection=connection
+    ) -> set[str]:
+        """Those of some keys with whose items the command's rights let it do something, in the transaction
+        of a write."""
+        shape = self._tables.of(model, collection).shape
+        named = _canonical(shape, keys)
+        found = await self._reader.reached(
+            model, command.rights, command.caller, collection, list(named), action, connection=connection
         )
+        return {text for row in found for text in named[shape.key_in(row) or ""]}
 
     def seal(self, text: str) -> str:
         """A secret that has to be read again, encrypted.
@@ -297,6 +302,25 @@ class ItemWriter:
         if self._seal is None:
             raise InvalidPayload("Without SECRET this can't be stored")
         return self._seal.mark(content)
+
+    async def items(
+        self, command: Command, model: Model, collection: str, keys: Iterable[str], *, connection: Connection
+    ) -> dict[str, Payload]:
+        """Those of some keys whose items the command's caller sees, with all their fields, in the
+        transaction of a write; he has to see their keys."""
+        shape = self._tables.of(model, collection).shape
+        named = _canonical(shape, keys)
+        body = await self._reader.by_keys(
+            model,
+            command.rights,
+            command.caller,
+            collection,
+            list(named),
+            {"fields": ["*"]},
+            connection=connection,
+        )
+        rows = orjson.loads(body)["data"]
+        return {text: row for row in rows for text in named[shape.key_in(row) or ""]}
 
     async def item(
         self, command: Command, model: Model, collection: str, key: str, *, connection: Connection
@@ -321,25 +345,31 @@ class ItemWriter:
         except PreconditionFailed as error:
             raise Forbidden() from error
 
-    async def standing_of(
-        self, model: Model, user: UUID, *, connection: Connection
-    ) -> tuple[Caller, Rights] | None:
-        """A user and what he may do, in the transaction of a write; None when there is no such user."""
-        # Nothing kept, so nothing stale.
-        store = RightsStore(self._database, self._reader)
+    async def standings(
+        self, model: Model, users: Iterable[UUID], *, connection: Connection
+    ) -> dict[UUID, tuple[Caller, Rights]]:
+        """Users and what they may do, in the transaction of a write; those who are not there are left out."""
+        # Nothing outlives the transaction, so nothing can be stale.
+        store = RightsStore(self._database, self._reader, passing=True)
+        found: dict[UUID, tuple[Caller, Rights]] = {}
         with binding(connection):
-            found = await store.role_of(user)
-            if found is None:
-                return None
-            caller = Caller(user=user, role=found[0])
-            standing = await store.standing(model, caller)
-        knowing = replace(
-            caller, roles=standing.roles, policies=standing.policies, admin=standing.admin, app=standing.app
-        )
-        return knowing, standing.rights
+            for user, role in (await store.roles_of(users)).items():
+                caller = Caller(user=user, role=role)
+                standing = await store.standing(model, caller)
+                found[user] = standing.of(caller), standing.rights
+        return found
 
     def within_limit(self, items: int) -> None:
         """Raises InvalidPayload when one request may not write as many items."""
         limit = self._writes.most
         if limit is not None and items > limit:
             raise InvalidPayload(f"Exceeded max batch mutation limit of {limit}")
+
+
+def _canonical(shape: Shape, keys: Iterable[str]) -> dict[str, list[str]]:
+    """Keys in their canonical form, each with the texts it came as; without what can't be a key."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        with suppress(Forbidden):
+            found.setdefault(shape.canonical(key), []).append(key)
+    return found

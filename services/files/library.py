@@ -266,7 +266,7 @@ class Library:
         content: Content,
     ) -> None:
         noted = self.noting(command, content)
-        if await tasks.taken(connection, content.location, content.path, key):
+        if await tasks.taken(connection, [tasks.Wanted(content.location, content.path, key)]):
             raise Forbidden()
         if command.rights.admin:
             done = await self._writer.update(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
+
+import psycopg
+import pytest
 
 from domain.access.command import Command
 from domain.access.rights import Rights, Rule
 from domain.model import Field, Model, Relation, RelationMeta
 from projections.database import Database
+from projections.reading import channel
 from projections.tables.introspect import load_model
 from projections.tables.item_writer import ItemWriter
 
@@ -192,6 +197,26 @@ def _with_aliases(model: Model) -> Model:
                 alias = Field(one.name, relation.one_field, "alias", None, ("o2m",))
                 collections[one.name] = replace(one, fields={**one.fields, relation.one_field: alias})
     return Model(model.version, collections, model.relations)
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The statements that run inside the block, those that go around psycopg included."""
+    seen: list[str] = []
+    plain, beside = psycopg.AsyncConnection.execute, channel._run
+
+    async def execute(self: Any, query: Any, *more: Any, **named: Any) -> Any:
+        seen.append(query.decode() if isinstance(query, bytes) else str(query))
+        return await plain(self, query, *more, **named)
+
+    async def run(connection: Any, key: Any, *more: Any) -> Any:
+        seen.append(key[1].decode())
+        return await beside(connection, key, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.AsyncConnection, "execute", execute)
+        patch.setattr(channel, "_run", run)
+        yield seen
 
 
 def limited(*rules: tuple[str, str, Rule]) -> Rights:

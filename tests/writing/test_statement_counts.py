@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-import psycopg
 import pytest
 
 from domain.access.rights import Rights, Rule
-from domain.errors import InvalidPayload, RecordNotUnique
-from projections.reading import channel
-from tests.support.writing import NESTED, Bench
+from tests.support.writing import NESTED, Bench, counted
 
 FEW, MANY = 3, 60
 GRANDCHILDREN = 4
 Payload = dict[str, Any]
-
-
-@contextmanager
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The statements that run inside the block, those that go around psycopg included."""
-    seen: list[str] = []
-    plain, beside = psycopg.AsyncConnection.execute, channel._run
-
-    async def execute(self: Any, query: Any, *more: Any, **named: Any) -> Any:
-        seen.append(query.decode() if isinstance(query, bytes) else str(query))
-        return await plain(self, query, *more, **named)
-
-    async def run(connection: Any, key: Any, *more: Any) -> Any:
-        seen.append(key[1].decode())
-        return await beside(connection, key, *more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(psycopg.AsyncConnection, "execute", execute)
-        patch.setattr(channel, "_run", run)
-        yield seen
 
 
 def post(run: str, number: int) -> Payload:
@@ -228,46 +204,3 @@ async def test_writes_take_as_many_statements_for_many_rows_as_for_few(
     assert len(few) == len(many), [text for text in many if text not in few]
     assert len(many) <= 40
     assert await nested.differences(*NESTED) == []
-
-
-def policies(run: str, width: int) -> list[Payload]:
-    return [
-        {"name": "p", "permissions": [{"collection": "posts", "action": "read", "fields": ["*"]}] * width}
-    ] * 2
-
-
-def users(run: str, width: int) -> list[Payload]:
-    return [
-        {"email": f"{run}-{n}@example.com", "token": f"{run}-{n}", "status": "active", "title": "x"}
-        for n in range(width)
-    ]
-
-
-def translations(run: str, width: int) -> list[Payload]:
-    return [{"key": f"{run}-{n}", "language": "en", "value": "x"} for n in range(width)]
-
-
-@pytest.mark.parametrize(
-    ("collection", "payloads"),
-    [
-        ("directus_policies", policies),
-        ("directus_users", users),
-        ("directus_translations", translations),
-    ],
-)
-async def test_what_the_system_asks_of_its_collections_is_asked_once(
-    bench: Bench,
-    monkeypatch: pytest.MonkeyPatch,
-    collection: str,
-    payloads: Callable[[str, int], list[Payload]],
-) -> None:
-    counts = []
-    for width in (FEW, MANY):
-        with counted(monkeypatch) as seen:
-            await bench.create(collection, *payloads(f"{width}", width))
-        counts.append(len(seen))
-    assert counts[0] == counts[1]
-    # What was asked for all of them was asked for each of them, too.
-    if collection != "directus_policies":
-        with pytest.raises((InvalidPayload, RecordNotUnique)):
-            await bench.create(collection, *payloads("new", 2), payloads(f"{MANY}", MANY)[-1])

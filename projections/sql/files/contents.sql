@@ -28,10 +28,6 @@ with old as (
 )
 delete from acta.file_contents where id in (select id from old) and %(keep)s::text is null;
 
--- name: moved
--- Contents follow their file to another path.
-update acta.file_contents set path = %(path)s where file::text = %(file)s and replaced_at is null;
-
 -- name: history
 -- All contents of a file, the newest first, and what it was called while it had them.
 select c.id, c.sha256, c.size, c.location, c.path, c.at, c.replaced_at,

@@ -1,6 +1,11 @@
--- name: lock_path
--- Whoever gives a path to a row or an upload does so alone.
-select pg_advisory_xact_lock(hashtextextended('acta object ' || %(location)s || ':' || %(path)s, 0));
+-- name: lock_paths
+-- Whoever gives paths to rows or an upload does so alone. However many they are, they share 256 locks.
+select pg_advisory_xact_lock(%(class)s, bucket)
+from (
+    select distinct hashtext(location || ':' || path) & 255 as bucket
+    from unnest(%(locations)s::text[], %(paths)s::text[]) as w (location, path)
+    order by bucket
+) as held;
 
 -- name: reserve
 -- Take a path for an upload, unless a file has it or another upload is under way to it.
@@ -11,13 +16,29 @@ on conflict do nothing
 returning id;
 
 -- name: taken
--- Whether a file other than one has a path, or an upload is under way to it.
+-- Whether another file has one of some paths, or an upload is under way to it.
+with wanted as (
+    select * from unnest(%(locations)s::text[], %(paths)s::text[], %(files)s::text[]) as w (location, path, file)
+)
 select exists (
-    select from acta.directus_files
-    where storage = %(location)s and filename_disk = %(path)s and id::text <> %(file)s
+    select from wanted as w join acta.directus_files as f on f.storage = w.location and f.filename_disk = w.path
+    where f.id::text <> w.file
 ) or exists (
-    select from acta.file_tasks where kind = 'upload' and location = %(location)s and path = %(path)s
+    select from wanted as w join acta.file_tasks as t on t.location = w.location and t.path = w.path
+    where t.kind = 'upload'
 );
+
+-- name: move
+-- Objects that are to be moved; the contents of their files follow.
+with moves as (
+    select * from unnest(%(files)s::text[], %(locations)s::text[], %(paths)s::text[], %(targets)s::text[])
+        with ordinality as m (file, location, path, target, place)
+), contents as (
+    update acta.file_contents as c set path = m.target
+    from moves as m where c.file = m.file::uuid and c.replaced_at is null
+)
+insert into acta.file_tasks (kind, location, path, target)
+select 'move', location, path, target from moves order by place;
 
 -- name: in_the_way
 -- The tasks that still have to do with a path before an upload may go there.

@@ -1,25 +1,19 @@
 -- Content versions: changes to an item that wait to be promoted.
 
--- name: hold_key
--- Whoever makes a version of this key waits for us.
-select pg_advisory_xact_lock(hashtextextended(%(place)s, 0));
+-- name: hold_places
+-- Whoever makes a version of one of these keys waits for us. However many they are, they share 256 locks.
+select pg_advisory_xact_lock(%(class)s, bucket)
+from (select distinct hashtext(place) & 255 as bucket from unnest(%(places)s::text[]) as place order by bucket) as held;
 
--- name: taken
--- Whether the item has a version of this key already, or gets one by another row of the same command.
-select exists (
-    select from acta.directus_versions as v
-    where v.key = %(key)s and v.collection = %(collection)s and v.item = %(item)s and not v.id::text = any(%(keys)s)
-) or coalesce(nullif(current_setting('acta.new_versions', true), ''), '[]')::jsonb ? %(place)s;
-
--- name: note_key
--- Remember, until the transaction ends, that it makes a version of this key.
-select set_config('acta.new_versions', (
-    coalesce(nullif(current_setting('acta.new_versions', true), ''), '[]')::jsonb || to_jsonb(%(place)s::text)
-)::text, true);
+-- name: holders
+-- The versions of some keys of items.
+select v.collection, v.item, v.key, v.id::text
+from unnest(%(collections)s::text[], %(items)s::text[], %(keys)s::text[]) as w (collection, item, key)
+join acta.directus_versions as v using (collection, item, key);
 
 -- name: of_keys
--- What the versions of some keys belong to.
-select v.collection, v.item from acta.directus_versions as v where v.id::text = any(%(keys)s);
+-- What versions belong to.
+select v.id::text, v.collection, v.item from acta.directus_versions as v where v.id::text = any(%(keys)s);
 
 -- name: hold
 -- The version, locked; with the changes as they are.

@@ -28,16 +28,17 @@ select u.token, u.id::text from acta.directus_users u where u.token = any(%(valu
 
 -- name: password_policy
 -- The pattern that new passwords have to match, if any; it is one for all.
-select '', s.auth_password_policy from acta.directus_settings s where s.auth_password_policy is not null limit 1;
+select s.auth_password_policy from acta.directus_settings s where s.auth_password_policy is not null limit 1;
 
 -- name: hold_sessions
 -- Wait for whoever carries sessions of users on.
 select from acta.directus_sessions s where s."user"::text = any(%(keys)s) for update;
 
 -- name: end_sessions
--- End all sessions of users, except one.
+-- End all sessions of users, and those of others except one.
 delete from acta.directus_sessions s
-where s."user"::text = any(%(keys)s) and s.token is distinct from %(keep)s;
+where s."user"::text = any(%(keys)s)
+   or (s."user"::text = any(%(others)s) and s.token is distinct from %(keep)s);
 
 -- name: users_of_roles
 -- The users who have one of these roles.
@@ -55,33 +56,36 @@ select a.id::text from acta.directus_access a where a.role::text = any(%(keys)s)
 -- The presets of roles.
 select p.id::text from acta.directus_presets p where p.role::text = any(%(keys)s) order by p.id;
 
--- name: ancestors
--- A role and everything above it.
-with recursive chain (id, parent, depth) as (
-    select r.id, r.parent, 0 from acta.directus_roles r where r.id::text = %(role)s
-    union all
-    select r.id, r.parent, c.depth + 1 from acta.directus_roles r join chain c on r.id = c.parent where c.depth < 64
+-- name: circles
+-- Which of some roles stand above themselves.
+with recursive chain (role, parent) as (
+    select r.id, r.parent from acta.directus_roles r where r.id::text = any(%(keys)s)
+    union
+    select c.role, r.parent from acta.directus_roles r join chain c on r.id = c.parent
 )
-select id::text from chain;
+select role::text from chain where role = parent;
 
 -- name: traces_of_users
--- Rows that name users in columns which would keep them from being deleted.
-select 'directus_comments', c.id::text, 'user_updated'
+-- Rows that name users in columns which would keep them from being deleted, by collection and column.
+select 'directus_comments', 'user_updated', array_agg(c.id::text order by c.id)
 from acta.directus_comments c where c.user_updated::text = any(%(keys)s)
+having count(*) > 0
 union all
-select 'directus_versions', v.id::text, 'user_updated'
+select 'directus_versions', 'user_updated', array_agg(v.id::text order by v.id)
 from acta.directus_versions v where v.user_updated::text = any(%(keys)s)
+having count(*) > 0
 union all
-select 'directus_notifications', n.id::text, 'sender'
-from acta.directus_notifications n where n.sender::text = any(%(keys)s);
+select 'directus_notifications', 'sender', array_agg(n.id::text order by n.id)
+from acta.directus_notifications n where n.sender::text = any(%(keys)s)
+having count(*) > 0;
 
 -- name: same_translation
 -- The languages that these keys are translated into.
 select t.key, t.language from acta.directus_translations t where t.key = any(%(values)s);
 
--- name: translation
--- Key and language of a translation.
-select t.key, t.language from acta.directus_translations t where t.id::text = %(id)s;
+-- name: translations
+-- Key and language of translations.
+select t.id::text, t.key, t.language from acta.directus_translations t where t.id::text = any(%(ids)s);
 
 -- name: notify
 -- Tell every process that rights have changed, when the transaction commits.
@@ -91,9 +95,10 @@ select pg_notify('acta_rights', '');
 -- Hear of changed rights.
 listen acta_rights;
 
--- name: object_of
--- Where the object of a file lies.
-select storage, filename_disk from acta.directus_files where id::text = %(key)s for update;
+-- name: objects_of
+-- Where the objects of files lie.
+select id::text, storage, filename_disk from acta.directus_files where id::text = any(%(keys)s)
+order by id for update;
 
 -- name: names_of_users
 -- What people are called.

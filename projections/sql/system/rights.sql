@@ -4,9 +4,9 @@
 -- The active user of a static token, by the token's SHA-256.
 select u.id, u.role from acta.directus_users u where u.token = %(digest)s and u.status = 'active';
 
--- name: user_by_id
--- What a user is now, whatever his status.
-select u.id, u.role, u.status from acta.directus_users u where u.id = %(user)s;
+-- name: users_by_id
+-- The roles of users, whatever their status.
+select u.id, u.role from acta.directus_users u where u.id = any(%(users)s) order by u.id;
 
 -- name: standing
 -- The chain of roles from the oldest ancestor down, and the policies that apply in order of rising precedence.

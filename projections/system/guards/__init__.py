@@ -1,7 +1,7 @@
 """What writing a system collection demands and causes beyond its fields, one module per subject.
 
 The item writer asks the guard of a collection inside its transaction, for writes nested in others too:
-``payload`` when the caller's rights have been checked and before values are converted, ``before_delete``
+``payloads`` when the caller's rights have been checked and before values are converted, ``before_delete``
 before rows go, ``after`` when rows and events are written. Whatever a guard raises rolls everything back.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.system.guards.access import AccessGuard, PermissionGuard, PolicyGuard
-from projections.system.guards.base import Guard, Occasion
+from projections.system.guards.base import Change, Guard, Occasion
 from projections.system.guards.comments import CommentGuard
 from projections.system.guards.files import FileGuard
 from projections.system.guards.flows import FlowGuard
@@ -37,4 +37,4 @@ GUARDS: Mapping[str, Guard] = {
     "directus_webhooks": WebhookGuard(),
 }
 
-__all__ = ["GUARDS", "Guard", "Occasion"]
+__all__ = ["GUARDS", "Change", "Guard", "Occasion"]

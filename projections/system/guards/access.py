@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from domain.errors import InvalidPayload
-from projections.system.guards.base import Action, Occasion, Payload, RightsGuard, tell_of_rights
+from projections.system.guards.base import Action, Change, Occasion, Payload, RightsGuard, tell_of_rights
 
 WRONG_ADDRESS = (
     "IP Access contains an incorrect value. Valid values are: IP addresses, IP ranges and CIDR blocks"
@@ -20,7 +20,7 @@ class AccessGuard(RightsGuard):
 class PermissionGuard(RightsGuard):
     """The rules of `/permissions`; these can't take away the last administrator."""
 
-    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+    async def after(self, occasion: Occasion, action: Action, changes: Sequence[Change]) -> None:
         """Tell of the change."""
         await tell_of_rights(occasion)
 
@@ -28,16 +28,14 @@ class PermissionGuard(RightsGuard):
 class PolicyGuard(RightsGuard):
     """The rules of `/policies`."""
 
-    async def payload(
-        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
-    ) -> Payload:
+    def payload(self, occasion: Occasion, action: Action, change: Change) -> Payload:
         """Refuse addresses that no caller could have."""
-        listed = payload.get("ip_access")
+        listed = change.payload.get("ip_access")
         if listed is not None and not (
             isinstance(listed, list) and all(_is_address(entry) for entry in listed)
         ):
             raise InvalidPayload(WRONG_ADDRESS)
-        return payload
+        return change.payload
 
 
 def _is_address(entry: object) -> bool:

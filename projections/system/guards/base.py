@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
+
+from psycopg import sql
+from psycopg.rows import TupleRow
 
 from domain.access.caller import Caller
 from domain.access.command import Command
@@ -44,17 +47,17 @@ class Writer(Protocol):
     def mark(self, content: bytes) -> str:
         """By what the same content is known again, without telling anything of it."""
 
-    async def reaches(
+    async def reached(
         self,
         command: Command,
         model: Model,
         collection: str,
-        key: str,
+        keys: Iterable[str],
         action: RightsAction,
         *,
         connection: Connection,
-    ) -> bool:
-        """Whether the command's rights let it do something with an item."""
+    ) -> set[str]:
+        """Those of some keys with whose items the command's rights let it do something."""
 
     async def update(
         self,
@@ -90,15 +93,15 @@ class Writer(Protocol):
     ) -> list[str]:
         """Create items."""
 
-    async def item(
-        self, command: Command, model: Model, collection: str, key: str, *, connection: Connection
-    ) -> dict[str, Any] | None:
-        """An item with all its fields as the caller sees it."""
+    async def items(
+        self, command: Command, model: Model, collection: str, keys: Iterable[str], *, connection: Connection
+    ) -> dict[str, dict[str, Any]]:
+        """Those of some keys whose items the caller sees, with all their fields."""
 
-    async def standing_of(
-        self, model: Model, user: UUID, *, connection: Connection
-    ) -> tuple[Caller, Rights] | None:
-        """Another user and what he may do."""
+    async def standings(
+        self, model: Model, users: Iterable[UUID], *, connection: Connection
+    ) -> dict[UUID, tuple[Caller, Rights]]:
+        """Other users and what they may do; those who are not there are left out."""
 
 
 class Seats(NamedTuple):
@@ -110,45 +113,41 @@ class Seats(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """The items of one collection that are decided together: what they are sent, and what was looked up for
-    all of them at once."""
+class Change:
+    """What one payload makes of the items of ``keys``: of a new one before it is written, there are none.
 
-    payloads: Sequence[Payload] = ()
-    known: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    ``path`` leads from the request's item to a nested one.
+    """
+
+    payload: Payload
+    keys: Sequence[str] = ()
+    path: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """One write inside its open transaction. ``path`` leads from the request's item to a nested one.
-
-    ``done`` is shared by all items of one command: what follows from any number of them is done once.
-    """
+    """One command inside its open transaction; what follows from any number of its items is ``done`` once."""
 
     connection: Connection
     model: Model
     command: Command
     writer: Writer
-    path: Sequence[str] = ()
     done: set[str] = field(default_factory=set)
-    company: Company = field(default_factory=Company)
 
-    async def holders(self, statement: str, value: str, of: Callable[[Payload], str | None]) -> set[str]:
-        """Who or what has a value: the second column of a statement's rows with the value in the first.
+    async def rows(self, statement: sql.SQL, **values: Any) -> list[TupleRow]:
+        """What a statement finds."""
+        cursor = await self.connection.execute(statement, values)
+        return await cursor.fetchall()
 
-        One statement looks for the values that ``of`` finds in all payloads of the company.
-        """
-        known = self.company.known.setdefault(statement, {})
-        if value not in known:
-            values = {
-                value,
-                *(each for payload in self.company.payloads if (each := of(payload)) is not None),
-            }
-            known.update({each: set() for each in values})
-            cursor = await self.connection.execute(SQL[statement], {"values": list(values)})
-            for found, holder in await cursor.fetchall():
-                known[found].add(holder)
-        return known[value]
+    async def holders(self, statement: str, values: Iterable[str | None]) -> dict[str, set[str]]:
+        """Who or what has some values: the second column of a statement's rows with the value in the
+        first."""
+        known: dict[str, set[str]] = {value: set() for value in values if value is not None}
+        # No text of PostgreSQL holds a zero, so nobody has such a value.
+        asked = [value for value in known if "\0" not in value]
+        for value, holder in await self.rows(SQL[statement], values=asked) if asked else ():
+            known[value].add(holder)
+        return known
 
     def first(self, what: str) -> bool:
         """Whether this is yet to be done for the command; it counts as done from now on."""
@@ -157,31 +156,74 @@ class Occasion:
         self.done.add(what)
         return True
 
-    async def item(self, command: Command, collection: str, key: str) -> dict[str, Any] | None:
-        """An item with all its fields, as the caller of a command sees it; None when he does not."""
-        return await self.writer.item(command, self.model, collection, key, connection=self.connection)
+    async def reached(
+        self, command: Command, items: Iterable[tuple[str, str]], action: RightsAction
+    ) -> set[tuple[str, str]]:
+        """Those of some items, each a collection and a key, with which a command's rights let it do
+        something; one statement for each collection."""
+        return {
+            (collection, key)
+            for collection, keys in _by_collection(items)
+            for key in await self.writer.reached(
+                command, self.model, collection, keys, action, connection=self.connection
+            )
+        }
+
+    async def items(
+        self, command: Command, items: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], dict[str, Any]]:
+        """Those of some items, each a collection and a key, that a command's caller sees, with all their
+        fields; one statement for each collection."""
+        return {
+            (collection, key): item
+            for collection, keys in _by_collection(items)
+            for key, item in (
+                await self.writer.items(command, self.model, collection, keys, connection=self.connection)
+            ).items()
+        }
+
+
+def target_of(payload: Payload) -> tuple[str, str] | None:
+    """The item, as collection and key, that a comment, a share or a version is about."""
+    collection, item = payload.get("collection"), payload.get("item")
+    return None if collection is None or item is None else (str(collection), str(item))
+
+
+def _by_collection(items: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    found: dict[str, list[str]] = {}
+    for collection, key in dict.fromkeys(items):
+        found.setdefault(collection, []).append(key)
+    return list(found.items())
 
 
 class Guard:
-    """Demands nothing and causes nothing; guards override what they need."""
+    """Demands nothing and causes nothing; guards override what they need.
 
-    async def payload(
-        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
-    ) -> Payload:
-        """The payload as it shall be written; ``keys`` are those of an update."""
-        return payload
+    They are asked once for all items of a collection that a command creates, updates or deletes on one level
+    of nesting, so that what they look up takes as many statements for many items as for one.
+    """
+
+    async def payloads(
+        self, occasion: Occasion, action: Action, changes: Sequence[Change]
+    ) -> Sequence[Payload]:
+        """The payloads as they shall be written."""
+        return [self.payload(occasion, action, change) for change in changes]
+
+    def payload(self, occasion: Occasion, action: Action, change: Change) -> Payload:
+        """A payload as it shall be written, for guards that need to look nothing up."""
+        return change.payload
 
     async def before_delete(self, occasion: Occasion, keys: Sequence[str]) -> None:
         """What has to happen, or to hold, before rows are deleted."""
 
-    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
-        """What follows from a write; ``payload`` is empty for deletions."""
+    async def after(self, occasion: Occasion, action: Action, changes: Sequence[Change]) -> None:
+        """What follows from writes; the payloads of deletions are empty."""
 
 
 class RightsGuard(Guard):
     """For collections that decide on rights: every process forgets its own, and one administrator stays."""
 
-    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+    async def after(self, occasion: Occasion, action: Action, changes: Sequence[Change]) -> None:
         """Tell of the change; refuse it when nobody could administer the system any more."""
         await tell_of_rights(occasion)
         if action != "create":

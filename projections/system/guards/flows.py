@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from projections.flows.store import touch_flows
-from projections.system.guards.base import Action, Guard, Occasion, Payload
+from projections.system.guards.base import Action, Change, Guard, Occasion
 
 
 class FlowGuard(Guard):
     """Tells of any change."""
 
-    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+    async def after(self, occasion: Occasion, action: Action, changes: Sequence[Change]) -> None:
         """Tell of the change when it commits."""
         if occasion.first("flows told"):
             await touch_flows(occasion.connection)

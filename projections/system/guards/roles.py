@@ -6,26 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.errors import InvalidPayload
-from projections.system.guards.base import SQL, Action, Occasion, Payload, RightsGuard
+from projections.system.guards.base import SQL, Action, Change, Occasion, RightsGuard
 
 
 class RoleGuard(RightsGuard):
     """The rules of `/roles`."""
 
-    async def payload(
-        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
-    ) -> Payload:
-        """Refuse a parent that is the role itself or stands below it."""
-        parent = payload.get("parent")
-        if isinstance(parent, dict):
-            parent = parent.get("id")
-        if action == "update" and parent is not None:
-            if str(parent) in keys:
-                raise InvalidPayload("A role cannot be a parent of itself")
-            cursor = await occasion.connection.execute(SQL["ancestors"], {"role": str(parent)})
-            if any(row[0] in keys for row in await cursor.fetchall()):
-                raise InvalidPayload("A role cannot have a parent that is already a descendant of itself")
-        return payload
+    async def after(self, occasion: Occasion, action: Action, changes: Sequence[Change]) -> None:
+        """Refuse parents that are the role itself or stand below it."""
+        placed = [key for change in changes if "parent" in change.payload for key in change.keys]
+        if placed and await occasion.rows(SQL["circles"], keys=placed):
+            raise InvalidPayload("A role cannot have a parent that is itself or a descendant of itself")
+        await super().after(occasion, action, changes)
 
     async def before_delete(self, occasion: Occasion, keys: Sequence[str]) -> None:
         """Drop access rows and presets, suspend the users, free the children."""
@@ -58,5 +50,4 @@ _CHANGED: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 async def _keys(occasion: Occasion, statement: str, keys: Sequence[str]) -> list[str]:
-    cursor = await occasion.connection.execute(SQL[statement], {"keys": list(keys)})
-    return [row[0] for row in await cursor.fetchall()]
+    return [row[0] for row in await occasion.rows(SQL[statement], keys=list(keys))]

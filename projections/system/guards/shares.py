@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from domain.access.secrets import MASK
 from domain.errors import Forbidden
-from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload, tell_of_rights
+from projections.system.guards.base import (
+    SQL,
+    Action,
+    Change,
+    Guard,
+    Occasion,
+    Payload,
+    target_of,
+    tell_of_rights,
+)
 
 USED = {"times_used"}
 TARGET = frozenset({"collection", "item"})
@@ -17,51 +26,45 @@ AUTHOR, ROLE = "user_created", "role"
 class ShareGuard(Guard):
     """The rules of `/shares`."""
 
-    async def payload(
-        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
-    ) -> Payload:
+    async def payloads(
+        self, occasion: Occasion, action: Action, changes: Sequence[Change]
+    ) -> Sequence[Payload]:
         """Require the right to share the item; only administrators aim a share elsewhere later, or make it
         somebody else's."""
-        collection, item = payload.get("collection"), payload.get("item")
-        if collection is not None and occasion.model.collection(str(collection)) is None:
-            raise Forbidden.collection(str(collection))
-        if action == "update" and payload.get("password") == MASK:
-            # What a client read and sends back.
-            payload = {name: value for name, value in payload.items() if name != "password"}
-        if occasion.command.rights.admin:
-            return payload
-        if action == "update":
-            await _require_own(occasion, keys, payload)
-        elif not await _may_share(occasion, collection, item):
-            raise Forbidden.action("share", str(collection))
-        return payload
+        for change in changes:
+            collection = change.payload.get("collection")
+            if collection is not None and occasion.model.collection(str(collection)) is None:
+                raise Forbidden.collection(str(collection))
+        if not occasion.command.rights.admin:
+            await (_require_own if action == "update" else _require_sharable)(occasion, changes)
+        return [_without_mask(change.payload) if action == "update" else change.payload for change in changes]
 
-    async def after(self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload) -> None:
+    async def after(self, occasion: Occasion, action: Action, changes: Sequence[Change]) -> None:
         """Let every process look at tokens of a changed share again."""
-        if action != "create" and payload.keys() != USED:
+        if action != "create" and any(change.payload.keys() != USED for change in changes):
             await tell_of_rights(occasion)
 
 
-async def _may_share(occasion: Occasion, collection: object, item: object) -> bool:
-    if collection is None or item is None:
-        return False
-    return await occasion.writer.reaches(
-        occasion.command,
-        occasion.model,
-        str(collection),
-        str(item),
-        "share",
-        connection=occasion.connection,
-    )
+def _without_mask(payload: Payload) -> Payload:
+    """What a client sends, without the password's mask that it read."""
+    return {name: value for name, value in payload.items() if (name, value) != ("password", MASK)}
 
 
-async def _require_own(occasion: Occasion, keys: Sequence[str], payload: Payload) -> None:
-    if TARGET & payload.keys():
-        raise Forbidden.action("share", str(payload.get("collection")))
-    if AUTHOR in payload:
-        raise Forbidden()
-    if ROLE in payload:
-        user = occasion.command.caller.user
-        cursor = await occasion.connection.execute(SQL["foreign_shares"], {"keys": list(keys), "user": user})
-        if await cursor.fetchone() is not None:
+async def _require_sharable(occasion: Occasion, changes: Sequence[Change]) -> None:
+    items = [target_of(change.payload) for change in changes]
+    found = await occasion.reached(occasion.command, [item for item in items if item is not None], "share")
+    for change, item in zip(changes, items, strict=True):
+        if item not in found:
+            raise Forbidden.action("share", str(change.payload.get("collection")))
+
+
+async def _require_own(occasion: Occasion, changes: Sequence[Change]) -> None:
+    for change in changes:
+        if TARGET & change.payload.keys():
+            raise Forbidden.action("share", str(change.payload.get("collection")))
+        if AUTHOR in change.payload:
             raise Forbidden()
+    given = [key for change in changes if ROLE in change.payload for key in change.keys]
+    user = occasion.command.caller.user
+    if given and await occasion.rows(SQL["foreign_shares"], keys=given, user=user):
+        raise Forbidden()

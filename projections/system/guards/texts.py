@@ -5,39 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.errors import InvalidPayload
-from projections.system.guards.base import SQL, Action, Guard, Occasion, Payload
+from projections.system.guards.base import SQL, Action, Change, Guard, Occasion, Payload
 
 DUPLICATE = "Duplicate key and language combination"
+PAIR = ("key", "language")
 
 
 class TranslationGuard(Guard):
     """The rules of `/translations`."""
 
-    async def payload(
-        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
-    ) -> Payload:
+    async def payloads(
+        self, occasion: Occasion, action: Action, changes: Sequence[Change]
+    ) -> Sequence[Payload]:
         """Refuse a second translation of a key into a language, the row itself being no exception."""
-        key, language = payload.get("key"), payload.get("language")
-        if action == "create":
-            if key is not None and language is not None:
-                await self._refuse_taken(occasion, key, language)
-            elif key is not None:
-                raise InvalidPayload('"language" is required')
-        elif key is not None and language is not None:
-            raise InvalidPayload(DUPLICATE)
-        elif key is not None or language is not None:
-            for entry in keys:
-                cursor = await occasion.connection.execute(SQL["translation"], {"id": entry})
-                row = await cursor.fetchone()
-                if row is not None:
-                    await self._refuse_taken(occasion, key or row[0], language or row[1])
-        return payload
-
-    async def _refuse_taken(self, occasion: Occasion, key: object, language: object) -> None:
-        if str(language) in await occasion.holders("same_translation", str(key), _key):
-            raise InvalidPayload(DUPLICATE)
+        pairs = _created(changes) if action == "create" else await _changed(occasion, changes)
+        taken = await occasion.holders("same_translation", [key for key, _ in pairs])
+        for key, language in pairs:
+            if language in taken[key]:
+                raise InvalidPayload(DUPLICATE)
+            taken[key].add(language)
+        return [change.payload for change in changes]
 
 
-def _key(payload: Payload) -> str | None:
-    key = payload.get("key")
-    return key if isinstance(key, str) and "\0" not in key else None
+def _created(changes: Sequence[Change]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for change in changes:
+        key, language = change.payload.get("key"), change.payload.get("language")
+        if key is not None and language is None:
+            raise InvalidPayload('"language" is required')
+        if key is not None:
+            pairs.append((str(key), str(language)))
+    return pairs
+
+
+async def _changed(occasion: Occasion, changes: Sequence[Change]) -> list[tuple[str, str]]:
+    """Key and language of the rows that change in one of the two."""
+    named = [change for change in changes if any(change.payload.get(name) is not None for name in PAIR)]
+    if any(all(change.payload.get(name) is not None for name in PAIR) for change in named):
+        raise InvalidPayload(DUPLICATE)
+    if not named:
+        return []
+    ids = [key for change in named for key in change.keys]
+    rows = {id: pair for id, *pair in await occasion.rows(SQL["translations"], ids=ids)}
+    return [
+        (str(change.payload.get("key") or pair[0]), str(change.payload.get("language") or pair[1]))
+        for change in named
+        for pair in [rows[id] for id in change.keys if id in rows]
+    ]

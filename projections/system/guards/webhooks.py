@@ -8,7 +8,7 @@ from typing import Final
 from domain.access.secrets import MASK
 from domain.webhooks.rules import check
 from projections.sql import load
-from projections.system.guards.base import Action, Guard, Occasion, Payload
+from projections.system.guards.base import Action, Change, Guard, Occasion, Payload
 
 SQL: Final = load("webhooks/deliveries")
 
@@ -16,11 +16,9 @@ SQL: Final = load("webhooks/deliveries")
 class WebhookGuard(Guard):
     """The rules of `/webhooks`."""
 
-    async def payload(
-        self, occasion: Occasion, action: Action, keys: Sequence[str], payload: Payload
-    ) -> Payload:
+    def payload(self, occasion: Occasion, action: Action, change: Change) -> Payload:
         """Refuse what makes no sense; seal the secret."""
-        written = {name: value for name, value in payload.items() if (name, value) != ("secret", MASK)}
+        written = {name: value for name, value in change.payload.items() if (name, value) != ("secret", MASK)}
         check(written)
         if written.get("secret"):
             written["secret"] = occasion.writer.seal(written["secret"])

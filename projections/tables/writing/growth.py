@@ -13,16 +13,13 @@ from typing import Any
 
 import orjson
 
-from domain.access.command import Command
 from domain.errors import Forbidden, InvalidPayload
 from domain.items.checks import Action, accepted, deletable, permit, validate
 from domain.items.nested import Nested, ToMany, ToOne, split
 from domain.items.shape import Shape
-from domain.model import Model, Relation
-from projections.database import Connection
+from domain.model import Relation
 from projections.errors import Attempt
-from projections.system.guards import Occasion
-from projections.system.guards.base import Company, Writer
+from projections.system.guards import Change, Occasion
 from projections.tables.writing.batches import keyed_rows
 from projections.tables.writing.conditions import condition_of
 from projections.tables.writing.decisions import changed_row, new_row, update_condition
@@ -41,14 +38,10 @@ _PENDING = ""
 class Growth:
     """The making of one tree, inside an open transaction."""
 
-    connection: Connection
-    command: Command
-    model: Model
+    occasion: Occasion
     tables: Tables
-    writer: Writer
     limit: int | None
     size: int = 0
-    _companies: dict[str, Company] = field(default_factory=dict)
     _promised: set[tuple[str, str]] = field(default_factory=set)
     _detachments: list[Detachment] = field(default_factory=list)
     _sorted: list[tuple[Node, ToMany, list[Node]]] = field(default_factory=list)
@@ -87,7 +80,9 @@ class Growth:
         table = nodes[0].table
         statement = table.statements.lookup(_SQL["lookup"], pointer)
         keys = keyed_rows([node.key_parts for node in nodes])
-        rows = await execute(self.connection, statement, [keys], Attempt(self.model, table.shape.name))
+        rows = await execute(
+            self.occasion.connection, statement, [keys], Attempt(self.occasion.model, table.shape.name)
+        )
         return {int(n or 0) - 1: value for n, _, value in rows}
 
     def _settle(self, node: Node, exists: bool, points_to: str | None) -> None:
@@ -110,7 +105,7 @@ class Growth:
         if node.intent == "save":
             node.intent = "create"
             self._promised.add((node.name, node.key or ""))
-        elif not self.command.rights.admin:
+        elif not self.occasion.command.rights.admin:
             raise Forbidden.action("update", node.name, list(node.payload))
         else:
             node.intent = "keep"
@@ -124,7 +119,7 @@ class Growth:
             groups.setdefault((relation.collection, relation.field, entry.change.complete), []).append(entry)
         nodes: list[Node] = []
         for (collection, pointer, complete), entries in groups.items():
-            table = self.tables.of(self.model, collection)
+            table = self.tables.of(self.occasion.model, collection)
             form, list_name = ("left_out", "kept") if complete else ("taken_out", "removed")
             statement = table.statements.pointing(_SQL[form], form, pointer)
             documents = [
@@ -140,7 +135,7 @@ class Growth:
         relation, parent = entry.change.relation, entry.parent
         deleting = relation.meta is not None and relation.meta.one_deselect_action == "delete"
         node = Node(
-            self.tables.of(self.model, relation.collection),
+            self.tables.of(self.occasion.model, relation.collection),
             "delete" if deleting else "update",
             {} if deleting else {relation.field: None},
             key,
@@ -171,7 +166,7 @@ class Growth:
     async def _last_places(
         self, collection: str, pointer: str, sort_field: str, parents: Sequence[Node]
     ) -> list[int]:
-        table = self.tables.of(self.model, collection)
+        table = self.tables.of(self.occasion.model, collection)
         last = [0] * len(parents)
         documents = [
             {"n": place, "parent": parent.key}
@@ -187,57 +182,74 @@ class Growth:
     async def _pointed(
         self, statement: bytes, documents: Sequence[Any], collection: str
     ) -> list[list[str | None]]:
-        attempt = Attempt(self.model, collection)
-        return await execute(self.connection, statement, [orjson.dumps(documents).decode()], attempt)
+        attempt = Attempt(self.occasion.model, collection)
+        return await execute(self.occasion.connection, statement, [orjson.dumps(documents).decode()], attempt)
 
     # --- what becomes of it
 
     async def _decide(self, level: Sequence[Node]) -> list[Node]:
         following: list[Node] = []
-        self._companies = {
-            shape.name: Company([node.payload for node in nodes]) for shape, nodes in _by_shape(level)
-        }
-        nested = [await self._accept(node) for node in level]
+        for node in level:
+            await self._accept(node)
+        for _, nodes in _by_shape(level):
+            await self._guard(nodes)
+        nested = [self._divide(node) for node in level]
         for shape, nodes in _by_shape(level):
-            hashes = await stored_secrets(shape, [node.given for node in nodes], self.writer.seal)
+            hashes = await stored_secrets(shape, [node.given for node in nodes], self.occasion.writer.seal)
             for node, made in zip(nodes, hashes, strict=True):
                 if node.intent == "create":
-                    node.row = new_row(shape, self.command, node.given, made)
+                    node.row = new_row(shape, self.occasion.command, node.given, made)
                     node.key = node.key or _key_of(shape, node.row.cells)
                 elif node.intent == "update":
-                    node.row = changed_row(shape, self.command, node.given, made)
+                    node.row = changed_row(shape, self.occasion.command, node.given, made)
         for node, asked in zip(level, nested, strict=True):
             for entry in asked:
                 following += self._one(node, entry) if isinstance(entry, ToOne) else self._many(node, entry)
         return following
 
-    async def _accept(self, node: Node) -> list[Nested]:
-        """Check a node's payload; what it asks of other items."""
-        shape, command = node.table.shape, self.command
+    async def _accept(self, node: Node) -> None:
+        """Check whether a node may be sent its payload."""
+        shape, command = node.table.shape, self.occasion.command
         if node.intent == "delete":
-            if not await self._shown_deletion(node):
-                return []
-            permit(shape, command, "delete")
-            node.condition = condition_of(shape, command, deletable(shape, command))
+            if await self._shown_deletion(node):
+                permit(shape, command, "delete")
+                node.condition = condition_of(shape, command, deletable(shape, command))
+            return
+        if node.twin is not None:
+            return
+        action = _action(node)
+        permit(shape, command, action)
+        sent = await self._shown(node, action)
+        if node.pointer is not None and node.parent is not None:
+            sent[node.pointer] = node.parent.key or _PENDING
+        node.given = accepted(shape, command, action, sent)
+        if action == "update":
+            node.condition = update_condition(shape, command, list(sent))
+
+    async def _guard(self, nodes: Sequence[Node]) -> None:
+        """Let the guard of a system collection see all payloads of a level."""
+        guard = nodes[0].table.guard
+        actions: tuple[Action, ...] = ("create", "update")
+        for action in actions if guard is not None else ():
+            asked = [node for node in nodes if node.twin is None and node.intent == action]
+            if guard is None or not asked:
+                continue
+            changes = [Change(node.given, _keys(node), node.path) for node in asked]
+            for node, given in zip(asked, await guard.payloads(self.occasion, action, changes), strict=True):
+                node.given = dict(given)
+
+    def _divide(self, node: Node) -> Sequence[Nested]:
+        """Check the values of an accepted payload; what it asks of other items."""
+        shape, command = node.table.shape, self.occasion.command
+        if node.intent in ("delete", "keep"):
             return []
         if node.twin is not None:
             node.given, node.condition = node.twin.given, node.twin.condition
             node.links = node.twin.links
             return [entry for entry in node.twin.asked if isinstance(entry, ToMany)]
-        action: Action = "create" if node.intent == "create" else "update"
-        permit(shape, command, action)
-        sent = await self._shown(node, action)
-        if node.pointer is not None and node.parent is not None:
-            sent[node.pointer] = node.parent.key or _PENDING
-        given: Payload = accepted(shape, command, action, sent)
-        guard = node.table.guard
-        if guard is not None:
-            keys = node.together or ([node.key] if node.key is not None and action == "update" else [])
-            given = dict(await guard.payload(self._occasion(node), action, keys, given))
+        given = node.given
         own, nested = split(shape, given)
-        validate(shape, command, action, given, node.path)
-        if action == "update":
-            node.condition = update_condition(shape, command, list(sent))
+        validate(shape, command, _action(node), given, node.path)
         # Keys that are known only when other rows are written hold their place until then.
         waiting = {entry.field for entry in nested if isinstance(entry, ToOne)} | {node.pointer}
         node.given = {
@@ -248,34 +260,34 @@ class Growth:
 
     async def _shown(self, node: Node, action: Action) -> Payload:
         """The payload of a nested item after the filters; those of roots were asked before."""
-        filtering, payload = self.writer.filtering, dict(node.payload)
-        if node.parent is None or not await filtering.listens(self.command, node.name, action):
+        filtering, payload = self.occasion.writer.filtering, dict(node.payload)
+        if node.parent is None or not await filtering.listens(self.occasion.command, node.name, action):
             return payload
         if node.pointer is not None:
             payload[node.pointer] = node.parent.key
         if action == "create":
-            [given] = await filtering.created(self.connection, self.command, node.name, [payload])
+            [given] = await filtering.created(
+                self.occasion.connection, self.occasion.command, node.name, [payload]
+            )
             node.key = node.table.shape.key_in(given)
             return given
         keys = [] if node.key is None else [node.key]
-        return await filtering.updated(self.connection, self.command, node.name, payload, keys)
+        return await filtering.updated(
+            self.occasion.connection, self.occasion.command, node.name, payload, keys
+        )
 
     async def _shown_deletion(self, node: Node) -> bool:
         """Whether a nested item is still to be deleted after the filters."""
-        filtering = self.writer.filtering
-        if node.key is None or not await filtering.listens(self.command, node.name, "delete"):
+        filtering = self.occasion.writer.filtering
+        if node.key is None or not await filtering.listens(self.occasion.command, node.name, "delete"):
             return True
-        kept = await filtering.deleted(self.connection, self.command, node.name, [node.key])
+        kept = await filtering.deleted(self.occasion.connection, self.occasion.command, node.name, [node.key])
         if node.key not in kept:
             node.intent = "keep"
         return node.intent == "delete"
 
-    def _occasion(self, node: Node) -> Occasion:
-        company = self._companies[node.name]
-        return Occasion(self.connection, self.model, self.command, self.writer, node.path, company=company)
-
     def _one(self, node: Node, entry: ToOne) -> list[Node]:
-        table = self.tables.of(self.model, entry.collection)
+        table = self.tables.of(self.occasion.model, entry.collection)
         key = table.shape.key_in(entry.payload)
         child = Node(
             table,
@@ -291,7 +303,7 @@ class Growth:
         return [child]
 
     def _many(self, node: Node, entry: ToMany) -> list[Node]:
-        shape = self.tables.of(self.model, entry.relation.collection).shape
+        shape = self.tables.of(self.occasion.model, entry.relation.collection).shape
         created = [self._child(node, entry, "create", payload) for payload in entry.creates]
         saved = [self._child(node, entry, "save", payload) for payload in entry.saves]
         updated = [self._child(node, entry, "update", payload) for payload in entry.updates]
@@ -315,11 +327,20 @@ class Growth:
         self, parent: Node, entry: ToMany, intent: Any, payload: Payload, key: str | None = None
     ) -> Node:
         relation: Relation = entry.relation
-        table = self.tables.of(self.model, relation.collection)
+        table = self.tables.of(self.occasion.model, relation.collection)
         rest = {name: value for name, value in payload.items() if name != relation.field}
         key = key or table.shape.key_in(payload)
         path = (*parent.path, entry.field)
         return Node(table, intent, rest, key, parent.rank + 2, path, parent, relation.field)
+
+
+def _action(node: Node) -> Action:
+    return "create" if node.intent == "create" else "update"
+
+
+def _keys(node: Node) -> Sequence[str]:
+    """What a change is made to; the key that a new item shall have names nothing yet."""
+    return node.together or ([node.key] if node.key is not None and node.intent == "update" else [])
 
 
 def _by_shape(level: Iterable[Node]) -> list[tuple[Shape, list[Node]]]:

@@ -10,14 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.access.command import Command
 from domain.errors import Forbidden
 from domain.items.rows import Row
-from domain.model import Model
-from projections.database import Connection
 from projections.errors import Attempt
-from projections.system.guards import Occasion
-from projections.system.guards.base import Writer
+from projections.system.guards import Change, Occasion
+from projections.system.guards.base import Action
 from projections.tables.writing import rows
 from projections.tables.writing.batches import keyed_rows
 from projections.tables.writing.cascade import Deletion
@@ -31,6 +28,7 @@ from projections.tables.writing.session import execute
 from projections.tables.writing.tables import Tables
 
 _SQL = templates("writing/nested")
+_ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 _ORDER = {"delete": 0, "update": 1, "create": 2}
 _TOPICS = {"create": "item.created", "update": "item.updated"}
 
@@ -39,23 +37,20 @@ _TOPICS = {"create": "item.created", "update": "item.updated"}
 class Tree:
     """One command with nested items, in an open transaction."""
 
-    connection: Connection
-    command: Command
-    model: Model
+    occasion: Occasion
     tables: Tables
-    writer: Writer
     limit: int | None = None
     _clock: int = 0
     _consequences: dict[int, list[Pending]] = field(default_factory=dict)
 
     async def write(self, roots: Sequence[Node]) -> list[Node]:
         """Write the roots and everything nested in them; the roots that were there."""
-        growth = Growth(self.connection, self.command, self.model, self.tables, self.writer, self.limit)
+        growth = Growth(self.occasion, self.tables, self.limit)
         await growth.run(roots)
         ordered = [node for node in in_log_order(roots) if node.intent in _ORDER]
         for rank in sorted({node.rank for node in ordered}):
             await self._write_rank([node for node in ordered if node.rank == rank])
-        await append(self.connection, self.command, in_order(list(self._events(ordered))))
+        await append(self.occasion.connection, self.occasion.command, in_order(list(self._events(ordered))))
         await self._afterwards(ordered)
         return [root for root in roots if root.stored is not None]
 
@@ -101,13 +96,15 @@ class Tree:
         table = targets[0].table
         keys = keyed_rows([target.key_parts for target in targets])
         statement = table.statements.column(_SQL["column"], column)
-        rows = await execute(self.connection, statement, [keys], Attempt(self.model, targets[0].name))
+        rows = await execute(
+            self.occasion.connection, statement, [keys], Attempt(self.occasion.model, targets[0].name)
+        )
         found = {int(n or 0): value for n, value in rows}
         return [found.get(place) for place in range(1, len(targets) + 1)]
 
     async def _create(self, nodes: Sequence[Node]) -> None:
         made = await rows.insert(
-            self.connection, nodes[0].table, [_row(node) for node in nodes], self._attempt(nodes)
+            self.occasion.connection, nodes[0].table, [_row(node) for node in nodes], self._attempt(nodes)
         )
         for entry in made:
             node = nodes[entry.place]
@@ -117,7 +114,7 @@ class Tree:
     async def _update(self, nodes: Sequence[Node]) -> None:
         table = nodes[0].table
         made = await rows.change(
-            self.connection,
+            self.occasion.connection,
             table,
             [node.key_parts for node in nodes],
             [_row(node) for node in nodes],
@@ -126,14 +123,17 @@ class Tree:
         )
         for entry in made:
             self._wrote(nodes[entry.place], entry.payload)
-        if not self.command.rights.admin and len(made) < len(nodes):
+        if not self.occasion.command.rights.admin and len(made) < len(nodes):
             raise Forbidden.action("update", table.shape.name, list(nodes[0].payload) or _names(nodes[0]))
 
     async def _delete(self, nodes: Sequence[Node]) -> None:
-        deletion = Deletion(self.connection, self.command, self.model, self.tables)
-        keys = [node.key_parts for node in nodes]
+        occasion = self.occasion
+        deletion = Deletion(occasion.connection, occasion.command, occasion.model, self.tables)
+        guard, keys = nodes[0].table.guard, [node.key_parts for node in nodes]
+        if guard is not None:
+            await guard.before_delete(occasion, [node.key or "" for node in nodes])
         found, events = await deletion.run(nodes[0].table, keys, nodes[0].condition)
-        if not self.command.rights.admin and len(found) < len(nodes):
+        if not self.occasion.command.rights.admin and len(found) < len(nodes):
             raise Forbidden.action("delete", nodes[0].name)
         for event in events:
             self._clock += 1
@@ -145,7 +145,7 @@ class Tree:
         node.stored, node.written = payload, self._clock
 
     def _attempt(self, nodes: Sequence[Node]) -> Attempt:
-        return Attempt(self.model, nodes[0].name, [node.given | node.payload for node in nodes])
+        return Attempt(self.occasion.model, nodes[0].name, [node.given | node.payload for node in nodes])
 
     # --- the events
 
@@ -159,21 +159,26 @@ class Tree:
                     node.name,
                     node.key or "",
                     node.stored,
-                    _row(node).meta({**self.command.notes, **_parent(node)}),
+                    _row(node).meta({**self.occasion.command.notes, **_parent(node)}),
                     node.written,
                 )
 
     async def _afterwards(self, nodes: Sequence[Node]) -> None:
         """Let the guards of system collections do what follows from the writes."""
-        done: set[str] = set()
+        groups: dict[str, list[Node]] = {}
         for node in nodes:
-            guard = node.table.guard
-            if guard is None or node.twin is not None or (node.stored is None and node.intent != "delete"):
-                continue
-            occasion = Occasion(self.connection, self.model, self.command, self.writer, node.path, done)
-            keys = list(node.together) or [node.key or ""]
-            given: dict[str, Any] = {} if node.intent == "delete" else node.given
-            await guard.after(occasion, node.intent, keys, given)  # type: ignore[arg-type]
+            happened = node.stored is not None or node.intent == "delete"
+            if node.table.guard is not None and node.twin is None and happened:
+                groups.setdefault(node.name, []).append(node)
+        for group in groups.values():
+            for action in _ACTIONS:
+                changes = [
+                    Change(node.given, node.together or [node.key or ""], node.path)
+                    for node in group
+                    if node.intent == action
+                ]
+                if changes and (guard := group[0].table.guard) is not None:
+                    await guard.after(self.occasion, action, changes)
 
 
 def _merged(nodes: Sequence[Node]) -> list[Node]:

@@ -13,7 +13,7 @@ from domain.items.nested import is_nested
 from domain.model import join_key
 from domain.query.limits import QueryLimits
 from projections.database import Connection, Database
-from projections.system.guards import Occasion
+from projections.system.guards import Change, Occasion
 from projections.system.guards.base import Writer
 from projections.tables.writing import flat
 from projections.tables.writing.cascade import Deletion
@@ -235,8 +235,8 @@ class Writes:
         self, command: Command, table: Table, roots: Sequence[Node], connection: Connection | None
     ) -> list[str]:
         async with several(self.database, connection) as own:
-            tree = Tree(own, command, table.shape.model, self.tables, self.writer, self.most)
-            written = await tree.write(roots)
+            occasion = Occasion(own, table.shape.model, command, self.writer)
+            written = await Tree(occasion, self.tables, self.most).write(roots)
         return list(dict.fromkeys(root.key or "" for root in written))
 
     async def _delete_with_all(
@@ -256,5 +256,5 @@ class Writes:
         found, events = await Deletion(connection, command, model, self.tables).run(table, parts, condition)
         await append(connection, command, events)
         if guard is not None:
-            await guard.after(occasion, "delete", found, {})
+            await guard.after(occasion, "delete", [Change({}, found)])
         return found
