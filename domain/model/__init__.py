@@ -2,6 +2,7 @@
 
 from domain.model.keys import join_key, split_key
 from domain.model.schema import (
+    Check,
     Collection,
     CollectionKind,
     Column,
@@ -15,6 +16,7 @@ from domain.model.schema import (
 )
 
 __all__ = [
+    "Check",
     "Collection",
     "CollectionKind",
     "Column",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from domain.errors import InvalidPayload
@@ -41,7 +41,8 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class ColumnDraft:
-    """A column to be added. ``identity`` and ``owns`` (its default's sequence) come of snapshots only."""
+    """A column to be added. ``identity``, ``owns`` (its default's sequence) and ``generation`` come of
+    snapshots only."""
 
     name: str
     type: ColumnType
@@ -52,6 +53,7 @@ class ColumnDraft:
     indexed: bool = False
     identity: bool = False
     owns: bool = False
+    generation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,15 @@ class FieldDraft:
 class CollectionDraft:
     """A collection to be added: a table (``fields`` not None), a metadata row, both, or nothing.
 
-    ``primary_key`` are the columns of a key of several; a single column is flagged itself.
+    ``primary_key`` are the columns of a key of several; a single column is flagged itself. ``checks`` are
+    expressions by the names of their constraints.
     """
 
     name: str
     fields: tuple[FieldDraft, ...] | None
     meta: Mapping[str, Any] | None
     primary_key: tuple[str, ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

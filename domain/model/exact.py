@@ -22,6 +22,8 @@ from domain.model.drafts import (
     default_of,
     field_draft,
 )
+from domain.model.expressions import checked_expression
+from domain.model.naming import is_name
 from domain.model.types import ColumnType, field_type
 
 Types = Mapping[str, str]
@@ -130,6 +132,10 @@ def _column(
         unique=schema.get("is_unique") is True,
         indexed=schema.get("is_indexed") is True,
     )
+    if schema.get("is_generated") is True:
+        expression = schema.get("generation_expression")
+        what = f'The expression of "{table}.{draft.name}"'
+        return replace(made, type=declared, default=None, generation=checked_expression(expression, what))
     default = exact_default(kind, schema.get("default_value"))
     numbered = schema.get("has_auto_increment") is True
     conventional = Default(f"{table}_{draft.name}_seq", sequence=True)
@@ -137,6 +143,22 @@ def _column(
         return made
     identity = numbered and default is None
     return replace(made, type=declared, default=default, identity=identity, owns=numbered)
+
+
+def checks_of(schema: Any, table: str) -> dict[str, str]:
+    """The expressions of a table's checks in a collection's ``schema``, by their names.
+
+    Raises:
+        InvalidPayload: for what could not come of a snapshot.
+    """
+    found = schema.get("checks") if isinstance(schema, Mapping) else None
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping) or not all(is_name(name) for name in found):
+        raise InvalidPayload(f'The "checks" of "{table}" must be an object of expressions by names')
+    return {
+        name: checked_expression(text, f'The check "{name}" of "{table}"') for name, text in found.items()
+    }
 
 
 def exact_collection(
@@ -160,7 +182,10 @@ def exact_collection(
         raise InvalidPayload('"primary_key" must be an array of names')
     keyed = key is not None or any(one.column and one.column.primary_key for one in made)
     return replace(
-        draft, fields=tuple(made) if keyed else (*draft.fields, *made), primary_key=tuple(key or ())
+        draft,
+        fields=tuple(made) if keyed else (*draft.fields, *made),
+        primary_key=tuple(key or ()),
+        checks=checks_of(schema, name),
     )
 
 

@@ -32,6 +32,11 @@ def constraint_name(table: str, column: str, kind: Kind) -> str:
     return kept + suffix
 
 
+def is_name(text: object) -> bool:
+    """Whether PostgreSQL keeps a text as the name of something as it is."""
+    return isinstance(text, str) and "\0" not in text and 0 < len(text.encode()) <= MAX_IDENTIFIER
+
+
 def check_collection_name(name: Any) -> str:
     """The name for a new collection.
 

@@ -41,6 +41,15 @@ class CompositeForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A check of a table: what has to hold of its rows, and the columns it speaks of."""
+
+    name: str
+    expression: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column as the catalog tells it.
 
@@ -228,6 +237,7 @@ class Collection:
     returning: bool = True
     triggers: bool = False
     composite_keys: tuple[CompositeForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
     leftovers: Mapping[str, Field] = field(default_factory=dict)
 
     @property

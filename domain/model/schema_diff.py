@@ -129,7 +129,7 @@ def _fields(current: Mapping[str, Any], target: Mapping[str, Any]) -> list[Objec
         if after is MISSING and not kept(key[0]):
             continue
         lhs, rhs = _field(before), _field(after)
-        if lhs is not MISSING and rhs is not MISSING and ("schema" in lhs) != ("schema" in rhs):
+        if lhs is not MISSING and rhs is not MISSING and _remade(lhs, rhs):
             found.append(_entry("fields", key, differences(lhs, MISSING)))
             found.append(_entry("fields", key, differences(MISSING, rhs)))
             continue
@@ -139,6 +139,14 @@ def _fields(current: Mapping[str, Any], target: Mapping[str, Any]) -> list[Objec
         if changes:
             found.append(_entry("fields", key, changes))
     return found
+
+
+def _remade(lhs: Mapping[str, Any], rhs: Mapping[str, Any]) -> bool:
+    """Whether a field has to be removed and made again: an alias for a column, another computed column."""
+    if "schema" not in lhs or "schema" not in rhs:
+        return ("schema" in lhs) != ("schema" in rhs)
+    name = "generation_expression"
+    return bool(lhs["schema"].get(name) != rhs["schema"].get(name))
 
 
 def _relations(current: Mapping[str, Any], target: Mapping[str, Any]) -> list[Object]:
@@ -182,7 +190,7 @@ def _by_key(part: str, entries: Iterable[Any]) -> dict[tuple[str, ...], Any]:
 
 
 def _collection(entry: Any) -> Any:
-    return _shaped(entry, ("collection", "meta", "schema"), ("name", "primary_key"))
+    return _shaped(entry, ("collection", "meta", "schema"), ("name", "primary_key", "checks"))
 
 
 def _field(entry: Any) -> Any:

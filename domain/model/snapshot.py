@@ -1,8 +1,8 @@
 """A snapshot: the tracked part of the model as a document to be kept, compared and applied elsewhere.
 
-Beyond the reference it tells what else the columns need: the enums and domains they are of (``types``) and
-keys of several columns (``primary_key`` in a collection's ``schema``). Both are left out where there is
-nothing to tell.
+Beyond the reference it tells what else the columns need: the enums and domains they are of (``types``), keys
+of several columns and checks (``primary_key`` and ``checks`` in a collection's ``schema``). All are left out
+where there is nothing to tell.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from domain.errors import InvalidPayload
 from domain.model import wire
+from domain.model.expressions import settled
 from domain.model.schema import Collection, CollectionKind, Column, Field, Model, Relation
 
 Object = dict[str, Any]
@@ -83,7 +84,19 @@ def _collection(owner: Collection) -> Object:
         found["schema"] = {"name": owner.table or owner.name}
         if len(owner.primary_key) != 1:
             found["schema"]["primary_key"] = list(owner.primary_key)
+        checks = tracked_checks(owner)
+        if checks:
+            found["schema"]["checks"] = checks
     return found
+
+
+def tracked_checks(owner: Collection) -> dict[str, str]:
+    """The checks of a table's tracked columns: their expressions by their names."""
+    return {
+        check.name: settled(check.expression)
+        for check in owner.checks
+        if all(owner.fields[name].meta is not None for name in check.columns)
+    }
 
 
 def _types(columns: Iterable[Column]) -> list[Object]:
@@ -134,6 +147,9 @@ def _field(owner: Collection, entry: Field) -> Object:
     }
     if found["schema"] is not None:
         result["schema"] = {name: found["schema"][name] for name in COLUMN_MEMBERS}
+        if result["schema"]["is_generated"]:
+            expression = result["schema"]["generation_expression"]
+            result["schema"]["generation_expression"] = settled(expression)
     return result
 
 

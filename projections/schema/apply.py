@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from psycopg import errors
+
 from domain.errors import InvalidPayload
 from domain.model.differences import applied
 from domain.model.drafts import CollectionDraft, RelationDraft, relation_draft
@@ -14,6 +16,7 @@ from domain.model.naming import MAX_IDENTIFIER
 from domain.model.schema import Relation
 from domain.model.schema_diff import check_members, whole_kind
 from projections.schema import collections, ddl, fields, relations
+from projections.schema.checks import change_checks
 from projections.schema.exact import known_types, make_types
 from projections.schema.work import Work
 
@@ -29,6 +32,14 @@ async def apply_diff(work: Work, current: Mapping[str, Any], diff: Mapping[str, 
     Raises:
         InvalidPayload: for what can't be applied.
     """
+    try:
+        await _apply(work, current, diff)
+    except errors.SyntaxError as error:
+        # Of all that is run here, only the expressions of the diff are not our own.
+        raise InvalidPayload(f"An expression can't be read: {error.diag.message_primary}") from error
+
+
+async def _apply(work: Work, current: Mapping[str, Any], diff: Mapping[str, Any]) -> None:
     await make_types(work, diff["types"])
     targets = _targets(current, diff)
     types = await known_types(work, targets)
@@ -39,12 +50,20 @@ async def apply_diff(work: Work, current: Mapping[str, Any], diff: Mapping[str, 
         if whole_kind(entry) is None:
             before = _find(current["collections"], entry)
             after = _edited(before, entry)
-            if before.get("schema") != after.get("schema"):
+            if _without_checks(before) != _without_checks(after):
                 raise InvalidPayload(f'The table and the key of "{entry["collection"]}" can\'t be changed')
             await collections.update_collection(work, entry["collection"], after.get("meta"))
     await _change_fields(work, current, diff, made, types)
+    for entry in diff["collections"]:
+        if whole_kind(entry) is None:
+            after = _edited(_find(current["collections"], entry), entry)
+            await change_checks(work, entry["collection"], after.get("schema"))
     await work.reload()
     await _change_relations(work, current, diff)
+
+
+def _without_checks(collection: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in (collection.get("schema") or {}).items() if name != "checks"}
 
 
 def _targets(current: Mapping[str, Any], diff: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -12,6 +12,7 @@ from domain.model.metadata_rows import COLLECTION_META, row_values
 from domain.model.schema import Collection, CollectionKind
 from projections.schema import cascades, ddl
 from projections.schema.baseline import complete_log
+from projections.schema.checks import add_checks
 from projections.schema.work import Work
 
 COLLECTIONS = "directus_collections"
@@ -34,6 +35,7 @@ async def create_collection(work: Work, draft: CollectionDraft, taken: set[str])
     work.about = (draft.name, None)
     if draft.fields is not None:
         await _create_table(work, draft.name, draft.fields, draft.primary_key)
+        await add_checks(work, work.home, draft.name, draft.checks)
     if draft.meta is not None:
         values = {**draft.meta, "collection": draft.name}
         await work.insert(COLLECTIONS, values)

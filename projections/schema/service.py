@@ -95,9 +95,7 @@ class SchemaService:
         try:
             async with self._database.transaction() as connection:
                 await connection.execute(_STATEMENTS["take_turn"], {"key": _LOCK_KEY})
-                await connection.execute(
-                    _STATEMENTS["limit_waiting"], {"milliseconds": str(self._lock_timeout)}
-                )
+                await connection.execute(_STATEMENTS["settle"], {"milliseconds": str(self._lock_timeout)})
                 model = await self._store.preview(connection)
                 work = Work(connection, command, self._store, model, self._home, concurrently=concurrently)
                 yield work

@@ -36,6 +36,7 @@ from projections.schema.baseline import (
     tell_rows,
 )
 from projections.schema.cascades import relation_document
+from projections.schema.checks import set_checks
 from projections.schema.definitions import Definition, column_definition
 from projections.schema.relations import find_relation
 from projections.schema.rename import follow_in_rows, rename_collection, rename_field
@@ -119,6 +120,8 @@ async def _collection_created(work: Work, event: Told) -> None:
 
 async def _collection_updated(work: Work, event: Told) -> None:
     old, new = event.payload["new"], event.payload["old"]
+    if "checks" in new:
+        await set_checks(work, await _owner(work, event), new["checks"])
     await work.record(CollectionUpdated, event.collection, old=old, new=new, revert=event.seq)
 
 

@@ -119,6 +119,7 @@ def _collection(
         returning=not table.rules,
         triggers=table.triggers,
         composite_keys=table.composite_keys,
+        checks=table.checks,
         leftovers=leftovers,
     )
 

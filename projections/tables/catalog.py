@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from domain.model import CollectionKind, Column, CompositeForeignKey, ForeignKey
+from domain.model import Check, CollectionKind, Column, CompositeForeignKey, ForeignKey
 from projections.database import Connection
 from projections.sql import load
 
@@ -46,6 +46,7 @@ class Table:
     triggers: bool = False
     rules: bool = False
     composite_keys: tuple[CompositeForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 async def read_fingerprints(connection: Connection, schemas: Sequence[str]) -> dict[int, str]:
@@ -72,6 +73,7 @@ class _Facts:
 
     columns: Mapping[int, list[tuple[Any, ...]]]
     foreign: Mapping[int, list[tuple[Any, ...]]]
+    checks: Mapping[int, list[Check]]
     types: Mapping[tuple[int, int], _Type]
     unique: frozenset[tuple[int, int]]
     indexed: frozenset[tuple[int, int]]
@@ -102,6 +104,9 @@ async def _read_facts(connection: Connection, oids: list[int]) -> _Facts:
     foreign: dict[int, list[tuple[Any, ...]]] = {}
     for row in await rows("foreign_keys"):
         foreign.setdefault(row[0], []).append(row)
+    checks: dict[int, list[Check]] = {}
+    for oid, name, expression, names in await rows("checks"):
+        checks.setdefault(oid, []).append(Check(name, expression, tuple(names)))
     pairs = {"types": [kind for kind, _ in used], "modifiers": [modifier for _, modifier in used]}
     cursor = await connection.execute(_STATEMENTS["types"], pairs)
     types = {
@@ -111,6 +116,7 @@ async def _read_facts(connection: Connection, oids: list[int]) -> _Facts:
     return _Facts(
         columns=columns,
         foreign=foreign,
+        checks=checks,
         types=types,
         unique=frozenset((oid, number) for oid, number in await rows("sole_keys")),
         indexed=frozenset((oid, number) for oid, number in await rows("sole_indexes")),
@@ -149,6 +155,7 @@ def _table(head: tuple[Any, ...], facts: _Facts) -> Table:
         triggers=triggers,
         rules=rules,
         composite_keys=tuple(composite),
+        checks=tuple(facts.checks.get(oid, ())),
     )
 
 

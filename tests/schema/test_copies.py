@@ -34,7 +34,12 @@ KINDS = """
         i interval, x xml, ip inet, net cidr, mac macaddr, o oid, l line, p point, ra int4range,
         rt tstzrange, ar integer[], art text[] default '{a,b}', m mood default 'it''s ok', ms mood[],
         y year default 2020, mh mostly_happy, vec tsvector, shared integer default nextval('shared_seq'),
-        un text unique, ix text not null
+        un text unique, ix text not null,
+        twice bigint generated always as (big * 2) stored not null, "Up per" text
+            generated always as (upper(t) || E'\\\\' || 'a''b') stored unique,
+        constraint "Too ""big"
+            check (big < 100 and (t ~ '^[a-z]+$' or v5 in ('a', 'b')) and re between 0 and 1),
+        check (y <> 2000::year), check (coalesce(cardinality(ar), 0) < 5 and not t like '%s{}')
     );
     create index on kinds (ix);
     create table odd (id bigint primary key default nextval('"Odd seq"'), kind smallint references kinds);
@@ -110,6 +115,8 @@ async def test_every_kind_of_column(origin: Database, service: SchemaService, da
     await run(origin, KINDS)
     document = await snapshot_of(origin)
     assert [entry["name"] for entry in document["types"]] == ["mood", "mostly_happy", "year"]
+    [kinds] = [entry for entry in document["collections"] if entry["collection"] == "kinds"]
+    assert set(kinds["schema"]["checks"]) == {'Too "big', "kinds_y_check", "kinds_check"}
     assert await copied(service, document) == document
     # Of `tsz` a snapshot can't tell the digits of its seconds.
     assert set(await run(origin, SHAPES)) == set(await run(database, SHAPES))
@@ -132,11 +139,73 @@ async def test_edits_are_exact(origin: Database, service: SchemaService, databas
         alter type mood add value 'glad';
         alter table numbers rename constraint "Odd name" to plain;
         alter table odd drop constraint odd_kind_fkey;
+        alter table kinds drop constraint kinds_check, drop constraint kinds_y_check,
+            add constraint kinds_y_check check (y > 1950), add check (length(v5) > 2);
+        alter table kinds alter twice drop expression, drop "Up per",
+            add "Up per" integer generated always as (length(t)) stored;
+        alter table odd add constraint odd check (id <> kind);
         """,
     )
     changed = SchemaService(origin, await ModelStore.open(origin)).snapshot(Command.internal())
     assert changed != document
     assert await copied(service, changed) == changed
+
+
+async def test_changes_of_checks_are_taken_back(origin: Database, service: SchemaService, rows: Rows) -> None:
+    await run(origin, "create table odd (id integer primary key constraint odd check (id > 0))")
+    first = await snapshot_of(origin)
+    await copied(service, first)
+    await rows("alter table odd add untracked integer constraint untracked check (untracked > 0)")
+    await run(origin, "alter table odd drop constraint odd, add constraint even check (id % 2 = 0)")
+    later = SchemaService(origin, await ModelStore.open(origin)).snapshot(Command.internal())
+    await copied(service, later)
+    [(seq,)] = await rows("select seq from acta.events where topic = 'collection.updated'")
+    await service.undo(Command.internal(), seq)
+    assert service.snapshot(Command.internal()) == first
+    assert await rows(
+        "select conname from pg_constraint where contype = 'c' and conrelid = 'odd'::regclass"
+        " order by conname"
+    ) == [("odd",), ("untracked",)]
+
+
+FOREIGN = [
+    "id > 0) , add column x text default (current_user",
+    "id > 0) not valid, add check (true",
+    "id > 0; drop table numbers",
+    "id > 0 -- ",
+    "id > 0 /* */",
+    "$$a$$ = 'a'",
+    "E'a\\'' = '' or g = '",
+    "(id > 0",
+    "id > [0)",
+    "id >",
+    "nosuch(id)",
+    "id",
+    "pg_sleep(1) is null",
+    "current_setting('data_directory') <> ''",
+    "query_to_xml('select 1', true, true, '') is not null",
+    "exists (select from pg_authid)",
+    "",
+    5,
+]
+
+
+@pytest.mark.parametrize("part", ["checks", "generated"])
+async def test_foreign_expressions_are_refused(
+    origin: Database, service: SchemaService, rows: Rows, part: str
+) -> None:
+    made = "id serial primary key, g boolean generated always as (id > 0) stored check (g)"
+    await run(origin, f"create table numbers ({made})")
+    document = await snapshot_of(origin)
+    for expression in FOREIGN:
+        if part == "checks":
+            document["collections"][0]["schema"]["checks"] = {"numbers_g_check": expression}
+        else:
+            document["fields"][1]["schema"]["generation_expression"] = expression
+        found = await service.diff(Command.internal(), document)
+        with pytest.raises(InvalidPayload):
+            await service.apply(Command.internal(), found)
+    assert await rows("select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
 
 
 BENT: list[tuple[str, Any]] = [
@@ -150,6 +219,9 @@ BENT: list[tuple[str, Any]] = [
     ("collections", {"meta": {"group": ["x"]}}),
     ("collections", {"schema": {"name": "bent", "primary_key": 5}}),
     ("collections", {"schema": {"name": "bent", "primary_key": ["nosuch"]}}),
+    ("collections", {"schema": {"name": "bent", "checks": 5}}),
+    ("collections", {"schema": {"name": "bent", "checks": {"": "true"}}}),
+    ("collections", {"schema": {"name": "bent", "checks": {"x" * 64: "true"}}}),
     ("relations", {"related_collection": 5}),
     ("relations", {"schema": {"on_delete": 5}}),
     ("relations", {"meta": "x"}),

@@ -128,6 +128,15 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE k.conrelid = ANY (%(oids)s::bigint[]::oid[]) AND k.contype = 'f' AND NOT c.relispartition
 ORDER BY k.conrelid, k.conname;
 
+-- name: checks
+-- The checks of the given tables, each with the columns it speaks of.
+SELECT k.conrelid::bigint, k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute AS a
+             WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) ORDER BY a.attnum)
+FROM pg_catalog.pg_constraint AS k
+WHERE k.conrelid = ANY (%(oids)s::bigint[]::oid[]) AND k.contype = 'c'
+ORDER BY k.conrelid, k.conname;
+
 -- name: fingerprints
 -- One number per table that changes with any change of its columns, constraints, indexes, rules, triggers, comments
 -- or children, and one (oid 0) for the labels of all enums.
