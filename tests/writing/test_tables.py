@@ -254,6 +254,30 @@ async def test_a_tree_that_refers_to_itself(bench: Bench) -> None:
     assert await bench.differences("nodes", "leaves") == []
 
 
+async def test_rows_that_refer_to_keys_of_any_type(bench: Bench) -> None:
+    await bench.define("""
+        CREATE TABLE parents (big numeric PRIMARY KEY, at timestamptz UNIQUE, raw bytea, UNIQUE (at, raw));
+        CREATE TABLE by_key (id serial PRIMARY KEY, big numeric REFERENCES parents ON DELETE CASCADE);
+        CREATE TABLE by_time (
+            id serial PRIMARY KEY, at timestamptz REFERENCES parents (at) ON DELETE SET NULL
+        );
+        CREATE TABLE by_both (
+            id serial PRIMARY KEY, at timestamptz, raw bytea,
+            FOREIGN KEY (at, raw) REFERENCES parents (at, raw) ON DELETE CASCADE
+        );
+    """)
+    big, at = "1234567890123456789012345.5", "2024-01-02T03:04:05.678901Z"
+    await bench.create("parents", {"big": big, "at": at, "raw": "\\x00ff"}, {"big": "7"})
+    await bench.create("by_key", {"big": big}, {"big": "7"})
+    await bench.create("by_time", {"at": at})
+    await bench.create("by_both", {"at": at, "raw": "\\x00ff"})
+    await bench.delete("parents", big)
+    assert await bench.sql("SELECT id FROM by_key") == [(2,)]
+    assert await bench.sql("SELECT at FROM by_time") == [(None,)]
+    assert await bench.sql("SELECT id FROM by_both") == []
+    assert await bench.differences("parents", "by_key", "by_time", "by_both") == []
+
+
 async def test_two_batches_in_opposite_order_do_not_deadlock(bench: Bench) -> None:
     await bench.create("authors", *({"name": f"a{n}"} for n in range(40)))
     keys = list(range(1, 41))

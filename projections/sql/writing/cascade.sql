@@ -1,12 +1,12 @@
 -- name: lock
--- The rows about to be deleted, locked so that no further row can come to refer to them.
-SELECT v.n, {key}, to_jsonb(t0.*)::text
+-- Rows about to be changed or deleted, locked so that no further row can come to refer to them.
+SELECT v.n, {key}, {state}
 FROM {table} AS t0 JOIN json_to_recordset(%s::json) AS v ({recordset}) ON {found}
 ORDER BY {order} FOR UPDATE OF t0;
 
 -- name: referring
 -- The rows that refer to rows about to go, locked as well.
-SELECT {key}, to_jsonb(t0.*)::text
+SELECT {key}, {state}
 FROM {table} AS t0 JOIN json_to_recordset(%s::json) AS v ({recordset}) ON {found}
 ORDER BY {order} FOR UPDATE OF t0;
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
@@ -29,13 +28,14 @@ from projections.tables.writing.tables import Table, Tables
 _SQL = templates("writing/cascade")
 
 Item = tuple[str, str]
+Texts = dict[str, str | None]
 
 
 @dataclass
 class _Affected:
-    """What goes, and what loses a reference, with the rows as they were (JSON)."""
+    """What goes, and what loses a reference: the row as it was (JSON), and the columns that are cleared."""
 
-    gone: dict[Item, str] = field(default_factory=dict)
+    gone: dict[Item, None] = field(default_factory=dict)
     cleared: dict[Item, str] = field(default_factory=dict)
     columns: dict[Item, list[str]] = field(default_factory=dict)
 
@@ -55,50 +55,51 @@ class Deletion:
         """Delete rows; the keys of those that were there, and the events of everything that happened."""
         attempt = Attempt(self.model, table.shape.name)
         values = condition.values if condition else ()
-        statement = table.statements.keyed(_SQL["lock"], "lock", condition)
+        name = table.shape.name
+        statement = table.statements.locked(_SQL["lock"], self._referred(name), condition)
         rows = await execute(self.connection, statement, [keyed_rows(parts), *values], attempt)
         rows.sort(key=lambda row: int(row[0] or 0))
-        found = {str(key): str(state) for _, key, state in rows}
-        name = table.shape.name
-        affected = _Affected(gone={(name, key): state for key, state in found.items()})
-        await self._follow(affected, {name: list(found.values())})
+        found = list(dict.fromkeys(str(key) for _, key, _ in rows))
+        affected = _Affected(gone={(name, key): None for key in found})
+        await self._follow(affected, {name: [orjson.loads(state or "") for *_, state in rows]})
         await erase(self.connection, table, [table.shape.key_texts(key) for key in found], attempt)
         meta = self._meta([], cascade=False)
         events = [Pending("item.deleted", name, key, None, meta) for key in found]
-        return list(found), events + await self._consequences(affected, frozenset(found), name)
+        return found, events + await self._consequences(affected, frozenset(found), name)
 
-    async def _follow(self, affected: _Affected, frontier: dict[str, list[str]]) -> None:
+    async def _follow(self, affected: _Affected, frontier: dict[str, list[Texts]]) -> None:
         while frontier:
-            following: dict[str, list[str]] = {}
-            for name, states in frontier.items():
+            following: dict[str, list[Texts]] = {}
+            for name, rows in frontier.items():
                 for reference in self.tables.references(self.model).get(name, ()):
-                    found = await self._referring(reference, states)
-                    for key, state in found:
+                    for key, state in await self._referring(reference, rows):
                         item = (reference.child, key)
                         if item in affected.gone:
                             continue
                         if reference.cascades:
-                            affected.gone[item] = state
-                            following.setdefault(reference.child, []).append(state)
+                            affected.gone[item] = None
+                            following.setdefault(reference.child, []).append(orjson.loads(state))
                         else:
                             affected.cleared.setdefault(item, state)
                             affected.columns.setdefault(item, []).extend(reference.columns)
             frontier = following
 
-    async def _referring(self, reference: Reference, states: Sequence[str]) -> list[tuple[str, str]]:
+    def _referred(self, name: str) -> tuple[str, ...]:
+        """The columns that acting foreign keys refer to: all that is asked of rows that go."""
+        references = self.tables.references(self.model).get(name, ())
+        return tuple(sorted({target for reference in references for target in reference.targets}))
+
+    async def _referring(self, reference: Reference, rows: Sequence[Texts]) -> list[tuple[str, str]]:
         child = self.tables.of(self.model, reference.child)
-        documents: list[dict[str, str]] = []
-        for state in states:
-            row = orjson.loads(state)
-            values = [row[target] for target in reference.targets]
-            if None not in values:
-                documents.append({f"k{place}": _text(value) for place, value in enumerate(values)})
+        keys = [[row[target] for target in reference.targets] for row in rows]
+        documents = [{f"k{place}": text for place, text in enumerate(key)} for key in keys if None not in key]
         if not documents:
             return []
-        statement = child.statements.referring(_SQL["referring"], reference.columns)
+        wanted = self._referred(reference.child) if reference.cascades else None
+        statement = child.statements.referring(_SQL["referring"], reference.columns, wanted)
         attempt = Attempt(self.model, reference.child)
-        rows = await execute(self.connection, statement, [orjson.dumps(documents).decode()], attempt)
-        return [(str(key), str(state)) for key, state in rows]
+        found = await execute(self.connection, statement, [orjson.dumps(documents).decode()], attempt)
+        return [(str(key), str(state)) for key, state in found]
 
     async def _consequences(self, affected: _Affected, own: frozenset[str], name: str) -> list[Pending]:
         events = [
@@ -141,10 +142,3 @@ class Deletion:
     def _meta(self, fields: Sequence[str], *, cascade: bool = True) -> bytes:
         cause = {"cause": "cascade"} if cascade else {}
         return orjson.dumps({"fields": list(fields), **cause, **self.command.notes})
-
-
-def _text(value: Any) -> str:
-    """A key's value in the JSON of its row, as PostgreSQL reads it."""
-    if isinstance(value, str):
-        return value
-    return orjson.dumps(value).decode()

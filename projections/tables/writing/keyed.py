@@ -39,6 +39,16 @@ class Keyed:
             (label, condition), lambda: rendered(template.format(**self._keyed_parts(condition)))
         )
 
+    def locked(
+        self, template: sql.SQL, columns: tuple[str, ...] | None, condition: Condition | None = None
+    ) -> bytes:
+        """As :meth:`keyed`, answering what ``state`` makes of the columns."""
+
+        def make() -> bytes:
+            return rendered(template.format(**self._keyed_parts(condition), state=state(columns)))
+
+        return self._kept(("locked", columns, condition), make)
+
     def _keyed_parts(self, condition: Condition | None) -> dict[str, sql.Composable]:
         return {
             "table": table_of(self.shape),
@@ -86,8 +96,8 @@ class Keyed:
             lambda: rendered(template.format(**self._keyed_parts(None), column=name(column))),
         )
 
-    def referring(self, template: sql.SQL, columns: tuple[str, ...]) -> bytes:
-        """The rows whose foreign key names one of the keys in JSON."""
+    def referring(self, template: sql.SQL, columns: tuple[str, ...], wanted: tuple[str, ...] | None) -> bytes:
+        """The rows whose foreign key names one of the keys in JSON, with the state of the columns wanted."""
 
         def make() -> bytes:
             entries = [self.shape.writables[column] for column in columns]
@@ -102,13 +112,14 @@ class Keyed:
                 template.format(
                     table=table_of(self.shape),
                     key=key_text(self.shape, ROW),
+                    state=state(wanted),
                     recordset=joined(recordset),
                     found=joined(found, AND),
                     order=self._order(),
                 )
             )
 
-        return self._kept(("referring", columns), make)
+        return self._kept(("referring", columns, wanted), make)
 
     def compare(self, template: sql.SQL) -> bytes:
         """What became of rows; parameters: their keys, old states and submitted fields as JSON."""
@@ -144,3 +155,11 @@ class Keyed:
 
     def _order(self) -> sql.Composable:
         return joined([sql.SQL("t0.{}").format(name(entry.column.name)) for entry in self.shape.key])
+
+
+def state(columns: tuple[str, ...] | None) -> sql.Composable:
+    """A row as JSON: whole (None), or the texts of some columns."""
+    if columns is None:
+        return sql.SQL("to_jsonb(t0.*)::text")
+    texts = [sql.SQL("t0.{0}::text AS {0}").format(name(column)) for column in columns]
+    return sql.SQL("(SELECT to_json(s) FROM (SELECT {}) AS s)::text").format(joined(texts))

@@ -154,7 +154,7 @@ async def _plain_change(
     attempt: Attempt,
 ) -> list[Written]:
     values = condition.values if condition else ()
-    statement = table.statements.keyed(_CASCADE["lock"], "lock", condition)
+    statement = table.statements.locked(_CASCADE["lock"], None, condition)
     locked = await execute(connection, statement, [keyed_rows(keys), *values], attempt)
     before = {int(n or 0) - 1: state or "" for n, _, state in locked}
     there = sorted(before)
