@@ -83,6 +83,7 @@ class QuerySettings(Group):
     limit_max: Limit = Field(None, alias="QUERY_LIMIT_MAX")
     max_relational_depth: int = Field(10, alias="MAX_RELATIONAL_DEPTH", ge=2)
     max_relations: int = Field(500, alias="MAX_QUERY_RELATIONS", ge=1)
+    max_terms: int = Field(5000, alias="MAX_QUERY_TERMS", ge=1, le=60_000)
     max_batch_mutation: Limit = Field(None, alias="MAX_BATCH_MUTATION")
     max_parse_depth: int = Field(10, alias="QUERYSTRING_MAX_PARSE_DEPTH", ge=0)
     array_limit: int = Field(500, alias="QUERYSTRING_ARRAY_LIMIT", ge=0)

@@ -23,9 +23,11 @@ from api.graphql.schema import LazySchema
 from domain.graphql.errors import GraphQLValidation
 from domain.lru import Lru
 
-KEPT = 1000
+KEPT = 1_000_000
 LONGEST_KEPT = 20_000
-"""Characters; a longer document is made anew each time."""
+"""Characters of all documents and of one; a longer document is made anew each time."""
+EACH = 500
+"""What a document counts beside its text."""
 LARGE = 2000
 """Characters from which on a document is parsed in a thread, so that nobody else waits for it."""
 MOST_ALIKE = 200
@@ -36,9 +38,10 @@ MOST_VISITS = 20_000
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A valid document."""
+    """A valid document; ``size`` is that of its text."""
 
     schema: LazySchema
+    size: int
     operations: tuple[OperationDefinitionNode, ...]
     fragments: Mapping[str, FragmentDefinitionNode]
 
@@ -75,7 +78,7 @@ class Documents:
             await asyncio.to_thread(self.make, schema, text) if len(text) > LARGE else self.make(schema, text)
         )
         if len(text) <= LONGEST_KEPT:
-            self._known.put((id(schema), text), made)
+            self._known.put((id(schema), text), made, EACH + len(text))
         return made
 
     def forget(self) -> None:
@@ -96,6 +99,7 @@ class Documents:
             raise GraphQLValidation([plain(error) for error in errors])
         return Document(
             schema,
+            len(text),
             tuple(node for node in parsed.definitions if isinstance(node, OperationDefinitionNode)),
             {
                 node.name.value: node

@@ -10,7 +10,7 @@ import orjson
 from graphql import OperationDefinitionNode
 from graphql.execution.values import get_variable_values
 
-from api.graphql.documents import Document
+from api.graphql.documents import EACH, Document
 from api.graphql.openings import Openings, comparable, left_open, marks, openings
 from api.graphql.prepare import Prepared, Preparing
 from api.keys import Context
@@ -18,7 +18,8 @@ from domain.errors import Forbidden
 from domain.lru import Lru
 from domain.query.planner import key_parts
 
-KEPT = 4000
+KEPT = 8_000_000
+"""Characters of the documents, values and statements of all kept queries, with what each counts beside."""
 LONGEST_VARIABLES = 4000
 _Place = tuple[Document, str | None, bool, bool, tuple[str, ...], bytes]
 """Document and operation, whether the caller is a user and has a role (variables that stand for them are
@@ -104,7 +105,7 @@ class Ready:
             return prepared
         found = left_open(prepared, len(texts), first)
         if found is None:
-            self._open.put((document, id(operation)), replace(left, texts=()))
+            self._open.put((document, id(operation)), replace(left, texts=()), EACH + document.size)
         return found
 
     def _left_open(self, document: Document, operation: OperationDefinitionNode) -> Openings:
@@ -112,7 +113,7 @@ class Ready:
         known = self._open.get(place)
         if known is None:
             known = openings(document, operation)
-            self._open.put(place, known)
+            self._open.put(place, known, EACH + document.size)
         return known
 
     def prepare(
@@ -133,7 +134,9 @@ class Ready:
 
     def _keep(self, place: _Place, prepared: Prepared) -> None:
         if prepared.shared and len(place[-1]) <= LONGEST_VARIABLES:
-            self._prepared.put(place, prepared)
+            statement = prepared.statement
+            size = place[0].size + len(place[-1]) + (len(statement.text) if statement else 0)
+            self._prepared.put(place, prepared, EACH + size)
 
 
 def _place(

@@ -89,6 +89,16 @@ def parse_filter(raw: Any, *, depth: int = 10, trusted: bool = False) -> Filter:
     return _Parser(depth, trusted).object(raw, (), 0)
 
 
+def terms(node: Filter) -> int:
+    """The number of a filter's conditions."""
+    match node:
+        case All(members) | AnyOf(members):
+            return sum(map(terms, members))
+        case Quantified(inner=inner):
+            return 1 + terms(inner)
+    return 1
+
+
 def parse_json(text: str, parameter: str) -> Any:
     """JSON text of a parameter."""
     try:

@@ -12,8 +12,9 @@ class QueryLimits:
     """``default`` and ``maximum`` are rows (-1: none); the others bound what one request can cost.
 
     ``depth`` counts relation steps of a path, ``json_depth`` the steps of a path inside a JSON value,
-    ``relations`` the relations that one query goes along, ``brackets`` and ``elements`` what the notation of
-    query strings may hold, ``timeout`` the seconds that one statement may run.
+    ``relations`` the relations that one query goes along, ``terms`` the fields, keys and conditions that it
+    names, ``brackets`` and ``elements`` what the notation of query strings may hold, ``timeout`` the seconds
+    that one statement may run.
     """
 
     default: int = 100
@@ -21,6 +22,7 @@ class QueryLimits:
     depth: int = 10
     json_depth: int = 10
     relations: int = 500
+    terms: int = 5000
     brackets: int = 10
     elements: int = 500
     timeout: float = 30.0
@@ -34,6 +36,7 @@ class QueryLimits:
             depth=settings.max_relational_depth,
             json_depth=settings.max_json_depth,
             relations=settings.max_relations,
+            terms=settings.max_terms,
             brackets=settings.max_parse_depth,
             elements=settings.array_limit,
             timeout=timeout_ms / 1000,

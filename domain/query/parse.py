@@ -32,8 +32,7 @@ def parse_query(raw: Mapping[str, Any], limits: QueryLimits) -> Query:
     Raises:
         InvalidQuery: for the first parameter that can't be understood.
     """
-    aggregate = _aggregate(_json(raw.get("aggregate"), "aggregate"))
-    return Query(
+    query = Query(
         fields=_fields(raw.get("fields"), limits),
         root=Parameters(
             filter=_filter(raw.get("filter"), limits),
@@ -45,7 +44,7 @@ def parse_query(raw: Mapping[str, Any], limits: QueryLimits) -> Query:
             alias=_alias(_json(raw.get("alias"), "alias")),
             levels=_deep(raw.get("deep"), limits),
         ),
-        aggregate=aggregate,
+        aggregate=_aggregate(_json(raw.get("aggregate"), "aggregate")),
         group=_group(raw.get("groupBy")),
         meta=_meta(raw.get("meta")),
         export=_export(raw.get("export")),
@@ -55,6 +54,9 @@ def parse_query(raw: Mapping[str, Any], limits: QueryLimits) -> Query:
         after=_word(raw.get("after")),
         bare=not raw,
     )
+    if query.terms > limits.terms:
+        raise InvalidQuery(f"The query names more than {limits.terms} fields, keys and conditions")
+    return query
 
 
 def split_list(text: str) -> list[str]:

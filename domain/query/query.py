@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from domain.query.filters import Filter
+from domain.query.filters import Filter, terms
 
 Meta = Literal["total_count", "filter_count", "cursor"]
 Export = Literal["csv", "csv_utf8", "json", "xml", "yaml"]
@@ -38,6 +38,12 @@ class Parameters:
     search: str | None = None
     alias: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, Parameters] = field(default_factory=dict)
+
+    @property
+    def terms(self) -> int:
+        """How many conditions, keys and names they hold, levels included."""
+        own = (terms(self.filter) if self.filter else 0) + len(self.sort) + len(self.alias)
+        return own + sum(1 + level.terms for level in self.levels.values())
 
 
 NO_PARAMETERS = Parameters()
@@ -130,6 +136,12 @@ class Query:
     members: Members | None = None
     grouped: tuple[GroupMember, ...] | None = None
     bare: bool = field(default=False, compare=False)
+
+    @property
+    def terms(self) -> int:
+        """How many fields, keys and conditions are named: what reading the query costs before any row."""
+        named = len(self.fields) + len(self.group or ()) + sum(len(fields) for _, fields in self.aggregate)
+        return named + self.root.terms
 
     @property
     def aggregated(self) -> bool:

@@ -22,6 +22,8 @@ from projections.database import Connection
 from projections.reading.statement import Bound, Statement
 
 MAX_PREPARED = 250
+MAX_PREPARED_BYTES = 2_000_000
+"""Of the texts of what one connection has prepared: PostgreSQL keeps several times as much of them."""
 DRAIN_SECONDS = 5.0
 BLOCK = 64 * 1024
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
@@ -34,6 +36,7 @@ class _Prepared:
 
     def __init__(self) -> None:
         self.names: OrderedDict[_Key, bytes | None] = OrderedDict()
+        self.size = 0
         self.count = 0
 
     def new_name(self) -> bytes:
@@ -130,7 +133,7 @@ async def _in_time(pgconn: PGconn, seconds: float, *, anything: bool = False) ->
 
 async def _run(connection: Connection, key: _Key, parameters: Sequence[Bound], seconds: float) -> PGresult:
     pgconn = connection.pgconn
-    if pgconn.transaction_status != TransactionStatus.IDLE:
+    if pgconn.transaction_status != TransactionStatus.IDLE or len(key[1]) > MAX_PREPARED_BYTES // 8:
         # A name that has gone would cost the whole transaction; here a statement hardly comes again anyway.
         return await _plainly(connection, key[1], parameters, seconds)
     known = _prepared.get(connection)
@@ -149,6 +152,7 @@ async def _run(connection: Connection, key: _Key, parameters: Sequence[Bound], s
     except driver.InvalidSqlStatementName:
         # psycopg deallocates all statements of a connection after DDL, ours among them.
         known.names.clear()
+        known.size = 0
         return await _plainly(connection, key[1], parameters, seconds)
 
 
@@ -164,8 +168,10 @@ async def _introduce(connection: Connection, known: _Prepared, key: _Key, second
     pgconn = connection.pgconn
     if key not in known.names:
         known.names[key] = None
-        if len(known.names) > MAX_PREPARED:
-            _, name = known.names.popitem(last=False)
+        known.size += len(key[1])
+        while len(known.names) > MAX_PREPARED or known.size > MAX_PREPARED_BYTES:
+            (_, text), name = known.names.popitem(last=False)
+            known.size -= len(text)
             if name is not None:
                 pgconn.send_query_params(b"DEALLOCATE " + name, None)
                 with suppress(driver.InvalidSqlStatementName):

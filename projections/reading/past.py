@@ -24,13 +24,15 @@ from projections.database import Database
 from projections.log.rebuild import comparable
 from projections.reading.moments import Moments
 from projections.reading.reader import EMPTY_LIST, LONGEST_CACHED_TEXT, Raw, Reader, place
+from projections.reading.shapes import EACH
 from projections.reading.statement import Statement, envelope
 from projections.sql import load
 from projections.time.moments import Cut
 
 SQL: Final = load("time/history")
 MEMBER: Final = "as_of"
-KEPT: Final = 1000
+KEPT: Final = 8_000_000
+"""Characters of all kept statements, with what each counts beside."""
 ATTEMPTS: Final = 2
 _NOT_YET: Final = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
 
@@ -165,7 +167,7 @@ class PastReader:
                 self._moments.forget()
                 continue
             if stored is not None:
-                self._kept.put(stored, (asked, ready))
+                self._kept.put(stored, (asked, ready), EACH + len(ready.statement.text))
             return (envelope(ready.statement.shape, values),)
         raise ServiceUnavailable("history", "it is being made anew: the schema has changed")
 

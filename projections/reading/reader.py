@@ -36,7 +36,7 @@ from projections.reading.compiler import compile_plan
 from projections.reading.departed import departed
 from projections.reading.exporting import copy_csv, flat_columns, stream
 from projections.reading.refusals import refusal
-from projections.reading.shapes import Shapes
+from projections.reading.shapes import EACH, Shapes
 from projections.reading.statement import Bound, Statement, envelope
 
 _Part = TypeVar("_Part")
@@ -47,7 +47,8 @@ Batch = list[bytes]
 Versioned = tuple[bytes | None, str | None]
 """An envelope, and the version of the item in it where it has one."""
 EMPTY_LIST = b'{"data":[]}'
-CACHED_PLANS = 4000
+CACHED_PLANS = 32_000_000
+"""Characters of the statements of all cached plans, with what each counts beside."""
 LONGEST_CACHED_TEXT = 4000
 
 
@@ -287,7 +288,7 @@ class Reader:
         statement = self._plans.get(key)
         if statement is None:
             statement = self._shapes.statement(plan(self.query(raw)), model.version)
-            self._plans.put(key, statement)
+            self._plans.put(key, statement, EACH + len(raw) + len(statement.text))
         return statement
 
     async def _run(

@@ -18,7 +18,10 @@ from domain.query.plan import ReadPlan
 from projections.reading.compiler import compile_plan, compile_several
 from projections.reading.statement import Statement, statement
 
-KEPT = 2000
+KEPT = 16_000_000
+"""Characters of all kept statements; a plan takes several times as much as its statement."""
+EACH = 1000
+"""What an entry counts beside its text."""
 _T = TypeVar("_T")
 _LEAVES = (str, int, float, bool, type(None))
 
@@ -63,7 +66,7 @@ class Shapes:
         written = self._written.get(key)
         if written is None:
             written = write(shape, version)
-            self._written.put(key, written)
+            self._written.put(key, written, EACH + len(written.text))
         operands = [
             given[operand.index] if isinstance(operand, Slot | ListSlot) else operand
             for operand in written.operands

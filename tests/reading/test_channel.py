@@ -59,6 +59,18 @@ async def test_only_so_many_stay_prepared(connection: Connection, monkeypatch: p
     assert len(await prepared(connection)) <= 3
 
 
+async def test_long_statements_are_fewer(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "MAX_PREPARED_BYTES", 10_000)
+    for length in (1000, 2000):
+        for number in range(12):
+            for _ in range(2):
+                text = f"SELECT '{number}'".ljust(length)
+                assert await channel.fetch(connection, asking(text), (), 5) == [str(number).encode()]
+    # The longer ones are not prepared at all.
+    kept = await prepared(connection)
+    assert 5 <= len(kept) <= 10
+
+
 async def test_what_was_deallocated_behind_our_back_runs_all_the_same(connection: Connection) -> None:
     for _ in range(2):
         await channel.fetch(connection, asking("SELECT 12"), (), 5)

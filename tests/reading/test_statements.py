@@ -141,6 +141,23 @@ def test_a_shape_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(written) == 2
 
 
+def test_many_large_shapes_do_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[ReadPlan] = []
+
+    def counted(plan: ReadPlan, version: int) -> Statement:
+        written.append(plan)
+        return compile_plan(plan, version)
+
+    monkeypatch.setattr(shapes_module, "compile_plan", counted)
+    monkeypatch.setattr(shapes_module, "KEPT", 50_000)
+    shapes = Shapes()
+    queries = ["&".join(f"filter[_or][{n}][id]={n}" for n in range(count)) for count in range(50, 100)]
+    for query in (*queries, queries[-1], queries[0]):
+        shapes.statement(planned(f"articles?fields=id&{query}", ADMINISTRATOR), 1)
+    # The last one was still there, the first one was not.
+    assert len(written) == len(queries) + 1
+
+
 @pytest.fixture(scope="module")
 def press_url(module_url: str) -> str:
     async def make() -> None:
