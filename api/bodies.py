@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import ContentEncodingError
 
 from domain.errors import InvalidPayload, UnsupportedMediaType
 
@@ -22,16 +21,13 @@ async def read_json(request: web.Request) -> Any:
     """The JSON body of a request, ``{}`` when there is none.
 
     Raises:
-        InvalidPayload: malformed, too large, not UTF-8, with NUL characters, or neither object nor array.
+        InvalidPayload: malformed, not UTF-8, with NUL characters, or neither object nor array.
+        HTTPRequestEntityTooLarge, RequestPayloadError: too large, or can't be unpacked; the error middleware
+            answers them as the same.
     """
     if not request.body_exists or not is_json(request):
         return {}
-    try:
-        raw = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise InvalidPayload("Request body is too large") from None
-    except (ContentEncodingError, web.RequestPayloadError) as error:
-        raise InvalidPayload(f"{_MALFORMED}: {error}") from None
+    raw = await request.read()
     if not raw and request.content_length:
         # Something was sent, and decompressing it gave nothing.
         raise InvalidPayload(_MALFORMED)

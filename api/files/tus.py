@@ -120,7 +120,7 @@ async def _patch(request: web.Request) -> web.Response:
     if request.content_type != "application/offset+octet-stream":
         raise Refused(400, "Invalid content-type")
     text = request.headers.get("Upload-Offset", "")
-    if not text.isdigit() or len(text) > 18:
+    if not text.isdecimal() or len(text) > 18:
         raise Refused(403, "Upload-Offset header required")
     context = request[CONTEXT]
     command = await command_of(request)
@@ -200,7 +200,7 @@ async def _body(request: web.Request) -> AsyncIterator[bytes]:
 
 def _length(request: web.Request) -> int:
     text = request.headers.get("Upload-Length")
-    if text is None or not text.isdigit() or len(text) > 18:
+    if text is None or not text.isdecimal() or len(text) > 18:
         raise Refused(400, "Upload-Length or Upload-Defer-Length header required")
     return int(text)
 

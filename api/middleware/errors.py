@@ -24,6 +24,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return failure(error)
     except web.HTTPRequestEntityTooLarge:
         return failure(InvalidPayload("Request body is too large"))
+    except web.RequestPayloadError as error:
+        return failure(InvalidPayload(f"The body can't be read: {error}"))
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
         return failure(RouteNotFound(request.path))
     except web.HTTPException:

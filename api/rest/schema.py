@@ -9,6 +9,7 @@ from aiohttp import BodyPartReader, web
 
 from api.bodies import parse_json, read_json, read_object
 from api.commands import command_of
+from api.files.multipart import BROKEN_FORM
 from api.keys import CONTEXT, SCHEMA
 from api.responses import data, dumps, no_content
 from api.rest.exports import answer_export, wanted_format
@@ -85,11 +86,14 @@ async def _document(request: web.Request) -> Any:
 
 async def _file(request: web.Request) -> Any:
     files: list[tuple[str, bytes]] = []
-    async for part in await request.multipart():
-        if isinstance(part, BodyPartReader) and part.filename is not None:
-            files.append((part.headers.get("Content-Type", ""), bytes(await part.read(decode=True))))
-        elif isinstance(part, BodyPartReader):
-            await part.release()
+    try:
+        async for part in await request.multipart():
+            if isinstance(part, BodyPartReader) and part.filename is not None:
+                files.append((part.headers.get("Content-Type", ""), bytes(await part.read(decode=True))))
+            elif isinstance(part, BodyPartReader):
+                await part.release()
+    except BROKEN_FORM as error:
+        raise InvalidPayload(f"The body can't be read as a form: {error}") from None
     if not files:
         raise InvalidPayload("No file was included in the body")
     if len(files) > 1:

@@ -2,13 +2,17 @@
 
 import asyncio
 import gc
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from domain.settings import ServerSettings
+
+log = logging.getLogger("acta.http")
 
 LONGEST_LINE = 65_536
 GARBAGE = (10_000, 20, 50)
@@ -37,6 +41,7 @@ async def serve(
     With `share_port` other processes may listen on the same port (SO_REUSEPORT). `ready` is called with the
     port once connections are accepted. Raises OSError when the port can't be had.
     """
+    logging.getLogger("aiohttp.server").addFilter(_of_ours)
     runner = web.AppRunner(
         app,
         handle_signals=False,
@@ -55,6 +60,15 @@ async def serve(
             await stop.wait()
     finally:
         await runner.cleanup()
+
+
+def _of_ours(record: logging.LogRecord) -> bool:
+    """Whether an error of the package is one: what clients send that can't be read is one line of info."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, (HttpProcessingError, web.RequestPayloadError)):
+        return True
+    log.info("a request can't be read: %s", " ".join(str(error).split())[:200])
+    return False
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def resolve(path: str, data: Any) -> Any:
 def _member(value: Any, name: str) -> Any:
     if isinstance(value, Mapping):
         return value.get(name, MISSING)
-    if isinstance(value, list) and name.isascii() and name.isdigit():
+    if isinstance(value, list) and name.isascii() and name.isdigit() and len(name) < 20:
         return value[int(name)] if int(name) < len(value) else MISSING
     return len(value) if name == "length" and isinstance(value, list | str) else MISSING
 

@@ -82,6 +82,11 @@ def _finished(value: Any, elements: int) -> Any:
     if not isinstance(value, _Branch):
         return value
     entries = {name: _finished(entry, elements) for name, entry in value.items()}
-    if len(entries) <= elements and all(name.isdecimal() and int(name) <= elements for name in entries):
+    if len(entries) <= elements and all(_is_index(name, elements) for name in entries):
         return [entries[name] for name in sorted(entries, key=int)]
     return entries
+
+
+def _is_index(name: str, elements: int) -> bool:
+    # Python refuses to read numbers of thousands of digits.
+    return name.isdecimal() and len(name) < 20 and int(name) <= elements

@@ -281,7 +281,8 @@ class SchemaService:
     async def rename(self, command: Command, body: Any, *, dry: bool = False) -> list[str]:
         """Another name for ``collection``, or for its ``field``; the DDL that was run."""
         _administrators(command)
-        collection, field = _member(body, "collection"), body.get("field")
+        collection = _member(body, "collection")
+        field = None if body.get("field") is None else _member(body, "field")
         async with self.work(command, dry=dry) as work:
             if field is None:
                 await rename_collection_with_metadata(work, collection, body.get("name"))

@@ -24,17 +24,21 @@ insert into pairs values (1, 'x,y', 'pair');
 
 
 @pytest.fixture(scope="module")
-def served_url(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def empty_url(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
     name = f"acta_api_{os.getpid()}_{request.module.__name__.rpartition('.')[2]}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-        url = make_conninfo(postgres_url, dbname=name)
-        with psycopg.connect(url) as own:
-            own.execute(SCHEMA)
         try:
-            yield url
+            yield make_conninfo(postgres_url, dbname=name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def served_url(empty_url: str) -> str:
+    with psycopg.connect(empty_url) as own:
+        own.execute(SCHEMA)
+    return empty_url
 
 
 @pytest.fixture(scope="module")

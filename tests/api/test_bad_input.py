@@ -10,6 +10,7 @@ from tests.api.conftest import raw
 from tests.support.http import Client
 from tests.support.server import ADMIN_TOKEN, Server
 
+JSON = "Content-Type: application/json"
 BIG = b'{"title":"' + b"a" * 10_000_000 + b'"}'
 
 
@@ -39,14 +40,11 @@ async def test_bodies_that_are_refused(api: Client, method: str, content: bytes)
     assert (await api.get("/items/notes", meta="total_count", limit="0")).body["meta"] == before
 
 
-async def flood(server: Server, headers: str, piece: bytes, pieces: int) -> bytes:
+async def flood(server: Server, headers: str, piece: bytes, pieces: int, path: str = "/items/notes") -> bytes:
     """Send a body that the server won't read to its end; what it answers."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
-        head = (
-            f"POST /items/notes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n"
-            f"Content-Type: application/json\r\n{headers}\r\n\r\n"
-        )
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n{headers}\r\n\r\n"
         writer.write(head.encode())
         with suppress(ConnectionError, TimeoutError):
             for _ in range(pieces):
@@ -60,13 +58,15 @@ async def flood(server: Server, headers: str, piece: bytes, pieces: int) -> byte
 
 
 async def test_ten_megabytes_are_refused(server: Server) -> None:
-    answer = await flood(server, "Content-Length: 10485760", b"a" * 65_536, 160)
+    answer = await flood(server, f"{JSON}\r\nContent-Length: 10485760", b"a" * 65_536, 160)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"INVALID_PAYLOAD" in answer
 
 
 async def test_ten_megabytes_of_unknown_length_are_refused(server: Server) -> None:
-    answer = await flood(server, "Transfer-Encoding: chunked", b"10000\r\n" + b"a" * 65_536 + b"\r\n", 160)
+    answer = await flood(
+        server, f"{JSON}\r\nTransfer-Encoding: chunked", b"10000\r\n" + b"a" * 65_536 + b"\r\n", 160
+    )
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"INVALID_PAYLOAD" in answer
 
@@ -81,6 +81,41 @@ async def test_compressed_bodies_count_unpacked(server: Server) -> None:
     ):
         async with raw(server, "/items/notes", method="POST", data=content, headers=headers) as response:
             assert response.status == status, content[:20]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/items/notes", "Content-Type: application/json\r\nIdempotency-Key: unpack"),
+        ("/items/notes", "Content-Type: application/json"),
+        ("/graphql", "Content-Type: application/json"),
+        ("/schema/diff", "Content-Type: multipart/form-data; boundary=x"),
+        ("/utils/import/notes", "Content-Type: multipart/form-data; boundary=x"),
+        ("/files", "Content-Type: multipart/form-data; boundary=x"),
+    ],
+)
+async def test_what_can_not_be_unpacked_is_refused_whoever_reads_it(
+    server: Server, path: str, headers: str
+) -> None:
+    length = "Content-Length: 10\r\nContent-Encoding: deflate"
+    answer = await flood(server, f"{length}\r\n{headers}", b"no deflate", 1, path)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"INVALID_PAYLOAD" in answer
+
+
+async def test_a_form_has_a_boundary(api: Client) -> None:
+    headers = {"Content-Type": "multipart/form-data"}
+    answer = await api.request("POST", "/schema/diff", content=b"x", headers=headers)
+    assert (answer.status, answer.error["code"]) == (400, "INVALID_PAYLOAD")
+
+
+async def test_names_have_to_be_texts(api: Client) -> None:
+    for body in (
+        {"collection": "notes", "field": ["title"], "to": "x"},
+        {"collection": ["notes"], "name": "x"},
+    ):
+        answer = await api.post("/schema/rename", body)
+        assert (answer.status, answer.error["code"]) == (400, "INVALID_PAYLOAD")
 
 
 async def test_other_media_types_are_no_body(api: Client) -> None:
@@ -112,6 +147,7 @@ async def test_other_media_types_are_no_body(api: Client) -> None:
         ("/items/notes?search=%ff%fe", 200),
         ("/items/notes?export=pdf", 400),
         ("/items/notes?search=" + "a" * 30_000, 200),
+        ("/items/notes?filter[" + "9" * 5000 + "]=1", 403),
     ],
     ids=lambda value: str(value)[:50],
 )

@@ -21,7 +21,7 @@ import pytest
 from psycopg import sql
 
 from tests.support.http import Answer, Client, client
-from tests.support.library import ROWS, library, publish
+from tests.support.library import ROWS, fill, publish
 from tests.support.queries import INJECTIONS, fitting_query, random_query
 from tests.support.server import Server, running_server
 
@@ -42,26 +42,10 @@ READ_RULES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def served_url(postgres_url: str) -> Iterator[str]:
+def served_url(empty_url: str) -> str:
     """A database with the library's tables in it."""
-    name = f"acta_fuzz_{os.getpid()}"
-
-    async def fill(url: str) -> None:
-        world = library()
-        world.collections = {name: world.collections[name] for name in (*COLLECTIONS, "shop")}
-        async with await psycopg.AsyncConnection.connect(url, options="-c TimeZone=UTC") as connection:
-            await world.create(connection)
-            for collection in COLLECTIONS:
-                await world.insert(connection, collection, ROWS[collection])
-
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-        url = psycopg.conninfo.make_conninfo(postgres_url, dbname=name)
-        asyncio.run(fill(url))
-        try:
-            yield url
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    asyncio.run(fill(empty_url))
+    return empty_url
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,21 @@ async def test_a_request_that_takes_too_long_is_cut_off() -> None:
             await running
 
 
+async def test_what_clients_send_that_can_not_be_read_is_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    async with served(web.Application()) as (url, _), ClientSession() as client:
+        for encoding in ("br", "deflate"):
+            try:
+                await client.post(url, data=b"no such thing", headers={"Content-Encoding": encoding})
+            except ClientConnectionError:
+                # The answer may be lost with the connection.
+                continue
+    lines = [record for record in caplog.records if record.name in ("acta.http", "aiohttp.server")]
+    assert [(line.name, line.levelname) for line in lines] == [("acta.http", "INFO")] * 2
+
+
 async def test_what_start_up_made_is_not_looked_through_as_garbage() -> None:
     before = gc.get_threshold()
     async with served(web.Application()):

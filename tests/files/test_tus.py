@@ -44,6 +44,16 @@ async def push(api: Files, path: str, offset: int, body: bytes) -> tuple[int, di
     return await ask(api, "PATCH", f"/{path}", body, Upload_Offset=str(offset), Content_Type=kind)
 
 
+async def test_digits_are_not_always_numbers(api: Files) -> None:
+    status, _, _ = await ask(
+        api, "POST", "/files/tus", Upload_Length="\u00b2", Upload_Metadata=metadata(type="text/plain")
+    )
+    assert status == 400
+    path = await begin(api, 5, filename_download="x", type="text/plain")
+    kind = "application/offset+octet-stream"
+    assert (await ask(api, "PATCH", f"/{path}", b"x", Upload_Offset="\u00b2", Content_Type=kind))[0] == 403
+
+
 async def test_an_upload_in_parts(api: Files, storage: Path, served_url: str) -> None:
     content = picture(300, 200)
     path = await begin(api, len(content), filename_download="my pic.jpg", type="image/jpeg", odd="x")

@@ -32,9 +32,7 @@ def test_notations(text: str, expected: dict[str, Any]) -> None:
 
 
 def test_brackets_beyond_the_limit_are_one_literal_key() -> None:
-    assert parse_text("a[b][c][d]=1", brackets=2) == {"a": {"b": {"c": {"[d]": "1"}}}} or parse_text(
-        "a[b][c][d]=1", brackets=2
-    ) == {"a": {"b": {"[c][d]": "1"}}}
+    assert parse_text("a[b][c][d][e]=1", brackets=2) == {"a": {"b": {"c": {"[d][e]": "1"}}}}
 
 
 def test_lists_beyond_the_limit_are_objects_keyed_by_index() -> None:
@@ -42,6 +40,10 @@ def test_lists_beyond_the_limit_are_objects_keyed_by_index() -> None:
     assert parse_text(text, elements=4) == {"a": ["0", "1", "2", "3"]}
     assert parse_text(text, elements=3) == {"a": {"0": "0", "1": "1", "2": "2", "3": "3"}}
     assert parse_text("a[501]=x") == {"a": {"501": "x"}}
+
+
+def test_an_index_of_thousands_of_digits_is_a_name() -> None:
+    assert parse_text(f"a[{'9' * 5000}]=x") == {"a": {"9" * 5000: "x"}}
 
 
 def test_a_gap_in_the_indices_closes() -> None:

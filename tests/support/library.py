@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
+
 from tests.support.http import Client
 from tests.support.worlds import World
 
@@ -134,6 +136,17 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "directus_roles": [{"id": PICTURE, "name": "Bob"}, {"id": PICTURE.replace("1", "2"), "name": "Cid"}],
     "prices": [{"book": 1, "currency": "a,b", "amount": 5}, {"book": 1, "currency": "EUR", "amount": 6}],
 }
+
+
+async def fill(url: str) -> None:
+    """Put the library's own tables with their rows into an empty database."""
+    world = library()
+    names = [name for name in world.collections if not name.startswith("directus_")]
+    world.collections = {name: world.collections[name] for name in names}
+    async with await psycopg.AsyncConnection.connect(url, options="-c TimeZone=UTC") as connection:
+        await world.create(connection)
+        for name in names:
+            await world.insert(connection, name, ROWS.get(name, []))
 
 
 async def publish(api: Client) -> None:
