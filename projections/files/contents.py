@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+import orjson
+
 from projections.database import Connection, Database
+from projections.reading.channel import fetch_rows
 from projections.sql import load
 
 SQL = load("files/contents")
+ASSET_SECONDS: Final = 10.0
+_ASSET: Final = SQL["asset"].as_bytes(None)
+_MODIFIED_ON: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +177,13 @@ async def asset(database: Database, file: UUID) -> Asset | None:
 
 async def asset_within(connection: Connection, file: UUID) -> Asset | None:
     """The same, as the caller's transaction sees it."""
-    row = await (await connection.execute(SQL["asset"], {"file": file})).fetchone()
-    return None if row is None else Asset(*row)
+    # Not by a cursor: nothing is asked as often.
+    rows = await fetch_rows(connection, 0, _ASSET, [str(file).encode()], ASSET_SECONDS)
+    if not rows or rows[0][0] is None:
+        return None
+    values = orjson.loads(rows[0][0])
+    values[_MODIFIED_ON] = datetime.fromisoformat(values[_MODIFIED_ON])
+    return Asset(*values)
 
 
 async def any_rules(database: Database) -> FileRules:

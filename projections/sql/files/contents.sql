@@ -59,23 +59,25 @@ where replaced_at is null group by sha256 having count(*) > 1
 order by (count(*) - 1) * min(size) desc, sha256 limit %(most)s;
 
 -- name: asset
--- What serving a file takes, whatever the caller may read of it.
-select f.storage, f.filename_disk, f.type, f.filesize, f.width, f.height, f.focal_point_x, f.focal_point_y,
-       f.filename_download, f.modified_on,
-       coalesce(
-           (select c.sha256 from acta.file_contents as c
-            where c.file = f.id and c.replaced_at is null order by c.id desc limit 1),
-           f.uploaded_on::text, f.filesize::text, '') as content,
-       exists (
-           select from acta.directus_settings as s
-           where f.id in (s.project_logo, s.public_background, s.public_foreground, s.public_favicon)) as public,
-       rules.storage_asset_transform, rules.storage_asset_presets,
-       exists (
-           select from acta.file_tasks as t where t.location = f.storage and t.target = f.filename_disk and t.kind <> 'variants'
-       ) as unsettled
+-- What serving a file takes, whatever the caller may read of it: an array in the order of `Asset`.
+select json_build_array(
+    f.storage, f.filename_disk, f.type, f.filesize, f.width, f.height, f.focal_point_x, f.focal_point_y,
+    f.filename_download, f.modified_on,
+    coalesce(
+        (select c.sha256 from acta.file_contents as c
+         where c.file = f.id and c.replaced_at is null order by c.id desc limit 1),
+        f.uploaded_on::text, f.filesize::text, ''),
+    exists (
+        select from acta.directus_settings as s
+        where f.id in (s.project_logo, s.public_background, s.public_foreground, s.public_favicon)),
+    rules.storage_asset_transform, rules.storage_asset_presets,
+    exists (
+        select from acta.file_tasks as t where t.location = f.storage and t.target = f.filename_disk and t.kind <> 'variants'
+    )
+)
 from acta.directus_files as f
 left join (select storage_asset_transform, storage_asset_presets from acta.directus_settings limit 1) as rules on true
-where f.id = %(file)s;
+where f.id = $1;
 
 -- name: default_folder
 -- Where uploads go that name no folder.
