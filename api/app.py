@@ -34,6 +34,7 @@ from api.middleware.caller import caller
 from api.middleware.errors import errors
 from api.middleware.headers import headers
 from api.middleware.limits import limits
+from api.middleware.outdated import on_newer_model
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
 from api.realtime import routes as realtime
@@ -146,6 +147,7 @@ def create_app(settings: Settings) -> web.Application:
         *([preflight] if settings.browser.cors else []),
         *([limits] if settings.limiter.enabled else []),
         caller,
+        on_newer_model,
         routing,
     ]
     app = web.Application(

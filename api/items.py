@@ -209,7 +209,9 @@ class Items:
         # Rights that the command changed are forgotten before its answer is out.
         try:
             command = await make_command(self._contexts, context)
-            return await write(command, context.model, collection, *arguments)
+            found = await write(command, context.model, collection, *arguments)
+            context.settled = True
+            return found
         finally:
             self._rights.settle()
             self._flows.store.settle()

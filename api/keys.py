@@ -59,7 +59,7 @@ class Context:
     """One request: its id, who sends it with which rights, and the model it began with.
 
     ``session`` is the id of the caller's session when the token belongs to one. ``once`` is the key under
-    which its write is carried out once.
+    which its write is carried out once. ``settled`` tells that a write of it is committed.
     """
 
     request: str
@@ -68,6 +68,7 @@ class Context:
     model: Model
     session: str | None = None
     once: OnceKey | None = None
+    settled: bool = False
 
 
 SETTINGS = web.AppKey("settings", Settings)

@@ -38,6 +38,17 @@ _BARE_COLUMN = re.compile(r'(?:\w+\()*\(*"?(\w+)"?\)*(?:::[\w ]+)?\)*')
 _QUOTED = re.compile(r'[«„"“\'](?P<text>[^»“”"\']*)[»“”"\']')
 
 
+# Undefined tables, columns, types, functions and schemas, types that do not fit, plans to be made anew.
+_MISFITS = frozenset({"42P01", "42703", "42704", "42883", "3F000", "42804", "42846", "0A000", "XX000"})
+
+
+class SchemaChanged(ServiceUnavailable):
+    """A statement names what is no longer there: somebody has changed the schema past Acta."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("database", f"The schema has changed: {reason}")
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What was being written: the collection, the submitted payloads, the columns in the order of
@@ -175,7 +186,14 @@ def _unavailable(error: psycopg.Error, _: Attempt | None) -> ActaError:
 
 
 def _changed_behind(error: psycopg.Error, _: Attempt | None) -> ActaError:
-    return ServiceUnavailable("database", f"The schema has changed: {error.diag.message_primary}")
+    return SchemaChanged(error.diag.message_primary or "")
+
+
+def outdated(error: BaseException) -> bool:
+    """Whether an error may come of a model that is older than the tables: a statement that does not fit
+    them."""
+    cause = error.__cause__
+    return isinstance(cause, psycopg.Error) and cause.sqlstate in _MISFITS
 
 
 def _forbidden(error: psycopg.Error, _: Attempt | None) -> ActaError:
@@ -343,6 +361,7 @@ _BY_STATE: Mapping[str, _Make] = {
     "57014": _unavailable,  # query_canceled: statement_timeout
     "25006": _unavailable,  # read_only_sql_transaction: a standby
     "42501": _forbidden,  # insufficient_privilege
+    "55000": _forbidden,  # object_not_in_prerequisite_state: a materialized view without contents
     "42P01": _changed_behind,  # undefined_table
     "42703": _changed_behind,  # undefined_column
     "3F000": _changed_behind,  # invalid_schema_name
@@ -354,6 +373,7 @@ _BY_CLASS: Mapping[str, _Make] = {
     "2F": _refused,  # SQL routine exceptions
     "44": _refused,  # WITH CHECK OPTION
     "53": _unavailable,  # insufficient resources
+    "HV": _unavailable,  # errors of foreign data
     "57": _unavailable,  # operator intervention
     "P0": _refused,  # RAISE EXCEPTION in a trigger
 }

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api.bodies import read_json
 from api.commands import command_of
-from api.keys import CONTEXT, SCHEMA
+from api.keys import CONTEXT, MODELS, SCHEMA, Context
 from api.responses import data, no_content
 from domain.errors import Forbidden, InvalidPayload
 from domain.model import visible, wire
@@ -21,13 +21,13 @@ def concurrently(request: web.Request) -> bool:
 
 async def list_collections(request: web.Request) -> web.Response:
     """GET /collections; parameters have no effect."""
-    context = request[CONTEXT]
+    context = await _fresh(request)
     return data(wire.collections(visible.collections(context.model, context.rights)))
 
 
 async def search_collections(request: web.Request) -> web.Response:
     """SEARCH /collections: those named by ``keys``."""
-    context = request[CONTEXT]
+    context = await _fresh(request)
     body = await read_json(request)
     keys = body.get("keys") if isinstance(body, dict) else None
     if keys is not None and not isinstance(keys, list):
@@ -38,7 +38,7 @@ async def search_collections(request: web.Request) -> web.Response:
 
 async def read_collection(request: web.Request) -> web.Response:
     """GET /collections/:name."""
-    context = request[CONTEXT]
+    context = await _fresh(request)
     return data(wire.collection(visible.collection(context.model, context.rights, _name(request))))
 
 
@@ -65,6 +65,14 @@ async def delete_collection(request: web.Request) -> web.Response:
     """DELETE /collections/:name."""
     await request.app[SCHEMA].delete_collection(await command_of(request), _name(request))
     return no_content()
+
+
+async def _fresh(request: web.Request) -> Context:
+    """The request on the model as it is now: tables that others have made are to be listed at once."""
+    context = request[CONTEXT]
+    if context.rights.admin:
+        context.model = await request.app[MODELS].refresh()
+    return context
 
 
 async def _write(request: web.Request) -> tuple[Any, Any]:

@@ -75,10 +75,10 @@ def value_at(
 
 def _column(scope: Scope, collection: Collection, row: Row, name: str, base: Path) -> Expression:
     found = scope.field(collection, name, base)
-    if found.alias or found.type == "json":
-        raise InvalidQuery(f'Field "{name}" in collection "{collection.name}" can\'t be sorted by')
+    # Items have to have some order, and what can be a key has one.
     if name not in collection.primary_key:
-        # Items have to have some order.
+        if found.alias or found.type == "json":
+            raise InvalidQuery(f'Field "{name}" in collection "{collection.name}" can\'t be sorted by')
         require_open(found, "sorted by")
     return masked(scope, collection, row, found)
 

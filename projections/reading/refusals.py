@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import psycopg
 
-from domain.errors import ActaError, InvalidQuery, ServiceUnavailable
+from domain.errors import ActaError, InvalidQuery
 from projections.errors import translate
 
-# 42804 datatype_mismatch, 42846 cannot_coerce, 42883 undefined_function, 42725 ambiguous_function: an
-# operator on a type that does not have it. 54xxx: a statement beyond PostgreSQL's own limits.
-_MISUSED = frozenset({"42804", "42846", "42883", "42725", "42P18", "54001", "54011", "54023", "54000"})
+# 42804 datatype_mismatch, 42846 cannot_coerce, 42883 undefined_function, 42725 ambiguous_function, 42704
+# undefined_object (an array of arrays): an operator on a type that does not have it. 54xxx: a statement
+# beyond PostgreSQL's own limits.
+_MISUSED = frozenset(
+    {"42804", "42846", "42883", "42725", "42704", "42P18", "54001", "54011", "54023", "54000"}
+)
 
 
 def refusal(error: psycopg.Error) -> ActaError:
@@ -17,9 +20,6 @@ def refusal(error: psycopg.Error) -> ActaError:
     state = error.sqlstate
     if state is not None and (state[:2] == "22" or state in _MISUSED):
         return InvalidQuery(_reason(error))
-    if state in ("42P01", "42703"):
-        # Changed behind our back; the model is being read again.
-        return ServiceUnavailable("database", "the schema has just changed")
     return translate(error)
 
 

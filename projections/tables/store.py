@@ -16,6 +16,8 @@ from projections.tables.introspect import Loaded, load
 
 _log = logging.getLogger(__name__)
 _STATEMENTS = load_statements("catalog/announce")
+LOOK_SECONDS = 1.0
+"""How often a process looks whether somebody else has changed the schema."""
 _RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0)
 
 
@@ -77,7 +79,8 @@ class ModelStore:
         await connection.execute(_STATEMENTS["announce"])
 
     async def watch(self) -> None:
-        """Refresh whenever any process announces a change; reconnect for ever. Ends when cancelled."""
+        """Refresh whenever any process announces a change, or others write to the catalog; reconnect for
+        ever. Ends when cancelled."""
         failures = 0
         while True:
             try:
@@ -97,10 +100,21 @@ class ModelStore:
     async def _listen(self, connection: Connection) -> None:
         await connection.execute(_STATEMENTS["listen"])
         # A change between the last load and LISTEN, or while the connection was down, told nobody.
+        seen = await self._stirred(connection)
         await self.refresh()
         self.listening.set()
-        async for _ in connection.notifies():
-            await self.refresh()
+        while True:
+            told = [notice async for notice in connection.notifies(timeout=LOOK_SECONDS, stop_after=1)]
+            # Whoever changes tables past Acta announces nothing, but leaves traces in the statistics.
+            now = await self._stirred(connection)
+            if told or now != seen:
+                seen = now
+                await self.refresh()
+
+    @staticmethod
+    async def _stirred(connection: Connection) -> str | None:
+        row = await (await connection.execute(_STATEMENTS["stirred"])).fetchone()
+        return None if row is None else row[0]
 
     async def _load_in_turn(self) -> Model:
         async with self._one_at_a_time:
