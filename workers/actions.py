@@ -15,7 +15,7 @@ from domain.log import Record
 from domain.log.changes import Change, changes
 from projections.database import Database
 from projections.flows.chain import LONGEST, after, chain
-from projections.flows.runs import caller_of, named, told, who
+from projections.flows.runs import caller_of, named, secret_fields, told, who
 from services.extensions.context import Door
 from workers.follower import Batch, OutwardFollower
 
@@ -50,7 +50,8 @@ class Actions(OutwardFollower):
             return
         async with self._database.connection() as connection:
             accountability = await who(connection, change.records[-1])
-        meta = told(change, event)
+            secrets = await secret_fields(connection, change.collection)
+        meta = told(change, event, secrets)
         token = chain.set(length)
         try:
             for hook in hooks:

@@ -10,7 +10,7 @@ from api.auth.credentials import Origin
 from api.auth.sessions import Session, Sessions
 from api.auth.tokens import Signer
 from domain.access.caller import Caller
-from domain.access.secrets import digest
+from domain.access.secrets import digest, masked
 from domain.errors import ActaError
 from domain.settings import AuthSettings
 from projections.emitter import Emitter
@@ -22,6 +22,7 @@ from projections.tables.store import ModelStore
 Mode = Literal["json", "cookie", "session"]
 Kind = Literal["login", "refresh"]
 LOGIN_EVENT = "auth.login"
+SECRET = frozenset({"password", "otp"})
 MODES: tuple[Mode, ...] = ("cookie", "json", "session")
 
 
@@ -60,9 +61,9 @@ class Issuer:
     def told(
         self, payload: dict[str, Any], user: UUID | None, provider: str, error: ActaError | None = None
     ) -> None:
-        """Tell what became of a login."""
+        """Tell what became of a login, and never with what."""
         meta = {
-            "payload": payload,
+            "payload": masked(payload, SECRET),
             "status": "success" if error is None else "fail",
             "user": _text(user),
             "provider": provider,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from domain.access.secrets import MASK
+from domain.access.secrets import masked
 from domain.log import Record
 from domain.log.mapper import CLASS_VERSION
 from domain.model import Model
@@ -73,7 +73,10 @@ class Form:
         event = cloud_event(record, self.source)
         hidden = self.secrets(record.collection) if record.collection and record.payload_text else None
         if record.payload_text is not None:
-            event["data"] = orjson.Fragment(masked(record.payload, hidden) if hidden else record.payload_text)
+            told = record.payload_text
+            if hidden and isinstance(record.payload, dict):
+                told = orjson.dumps(masked(record.payload, hidden)).decode()
+            event["data"] = orjson.Fragment(told)
         value = orjson.dumps(event)
         if len(value) <= self.largest:
             return value
@@ -127,15 +130,6 @@ def is_deletion(record: Record) -> bool:
 def topic_name(pattern: str, collection: str) -> str:
     """The topic of a collection; what Kafka refuses becomes ``_`` (the key names the collection)."""
     return _FOREIGN.sub("_", pattern.replace("{collection}", collection))[:LONGEST_TOPIC]
-
-
-def masked(payload: Any, hidden: frozenset[str]) -> bytes:
-    """A payload without the values that must not leave."""
-    if isinstance(payload, dict):
-        payload = {
-            name: MASK if name in hidden and value is not None else value for name, value in payload.items()
-        }
-    return orjson.dumps(payload)
 
 
 def secret_fields(model: Model, collection: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from domain.access.caller import Caller
-from domain.access.secrets import MASK
+from domain.access.secrets import masked
 from domain.items.dynamic import resolved
 from domain.items.rules import failures
 from domain.log.changes import Change, changes, submitted
@@ -86,11 +86,7 @@ def body_of(record: Record, model: Model, role: str | None) -> dict[str, Any]:
     body: dict[str, Any] = {"event": f"items.{change.action}", "accountability": who}
     if change.action == "delete":
         return {**body, "payload": [key], "keys": [key], "collection": change.collection}
-    hidden = secret_fields(model, change.collection)
-    payload = {
-        name: MASK if name in hidden and value is not None else value
-        for name, value in submitted(record).items()
-    }
+    payload = masked(submitted(record), secret_fields(model, change.collection))
     member = {"key": key} if change.action == "create" else {"keys": [key]}
     return {**body, "payload": payload, **member, "collection": change.collection}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +12,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from domain.access.caller import Caller
+from domain.access.secrets import masked
 from domain.flows.model import Flow
 from domain.flows.running import Run
 from domain.flows.subscriptions import event_name, listening, names_of_event
@@ -54,6 +55,7 @@ async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
     if not flows:
         return 0
     begun = 0
+    secrets: dict[str, frozenset[str]] = {}
     for change in changes(record for record in records if not (record.meta or {}).get("cause")):
         concrete, names = named(change)
         first = min(record.seq for record in change.records)
@@ -61,7 +63,9 @@ async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
             if after(change.records[-1]) > LONGEST:
                 log.error("flow %s does not run: %d runs have set each other off already", flow.name, LONGEST)
                 continue
-            await _begin(connection, flow, change, concrete)
+            if change.collection not in secrets:
+                secrets[change.collection] = await secret_fields(connection, change.collection)
+            await _begin(connection, flow, change, told(change, concrete, secrets[change.collection]))
             begun += 1
     return begun
 
@@ -73,12 +77,18 @@ def named(change: Change) -> tuple[str, tuple[str, ...]]:
     return event_name(change.collection, change.action), names_of_event(change.collection, change.action)
 
 
-async def _begin(connection: Connection, flow: Flow, change: Change, event: str) -> None:
+async def secret_fields(connection: Connection, collection: str) -> frozenset[str]:
+    """The fields of a collection that nobody is told the values of."""
+    cursor = await connection.execute(SQL["secret_fields"], {"collection": collection})
+    return frozenset(name for (name,) in await cursor.fetchall())
+
+
+async def _begin(connection: Connection, flow: Flow, change: Change, trigger: dict[str, Any]) -> None:
     record = change.records[-1]
     values = {
         "flow": flow.id,
         "position": change.position,
-        "trigger": Jsonb(told(change, event)),
+        "trigger": Jsonb(trigger),
         "accountability": Jsonb(await who(connection, record)),
         "request": record.request,
         "chain": after(record),
@@ -86,12 +96,15 @@ async def _begin(connection: Connection, flow: Flow, change: Change, event: str)
     await connection.execute(SQL["begin"], values)
 
 
-def told(change: Change, event: str) -> dict[str, Any]:
-    """A change as flows and hooks are told of it: event, payload, key or keys, collection."""
+def told(change: Change, event: str, secrets: Collection[str]) -> dict[str, Any]:
+    """A change as flows and hooks are told of it: event, payload, key or keys, collection.
+
+    Values of ``secrets`` are masked: what the log holds of them are digests and concealed texts.
+    """
     keys: list[Any] = list(change.keys)
     if change.action == "delete":
         return {"event": event, "payload": keys, "keys": keys, "collection": change.collection}
-    payload = submitted(change.records[0])
+    payload = masked(submitted(change.records[0]), secrets)
     if change.action == "create":
         key = keys[0]
         typed = int(key) if key.isascii() and key.isdigit() and len(key) < 16 else key

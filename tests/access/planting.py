@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 import aiohttp
 import pyotp
 
+from tests.access.listening import HOOK, Outside, hooked_up, listening
 from tests.access.test_providers import through
 from tests.flows.conftest import make_flow
 from tests.support import oauth
 from tests.support.http import Client, client
 from tests.support.people import bearer, login, person
 from tests.support.server import ADMIN_PASSWORD, Server, environment
+from tests.support.smtp import Mailbox
 
 BOUND = "bind-password-of-the-directory"
 MAIL = "password-of-the-mail-server"
@@ -24,6 +26,8 @@ SECRET_FIELDS = [
     {"field": "sealed", "type": "text", "meta": {"special": ["encrypt"]}},
 ]
 VALUES = {"pin": "pin-in-clear-2", "key": "key-in-clear-3", "sealed": "sealed-in-clear-4"}
+AI, ONCE = "key-of-ai-12", "password-sent-once-13"
+LONG = "a-secret-that-is-too-long-" * 12
 CODE, NEXT_CODE = "code-in-clear-1", "code-in-clear-1-changed"
 NEXT = {name: f"{value}-changed" for name, value in VALUES.items()}
 
@@ -36,15 +40,40 @@ class Planted:
     gone: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+    """What was answered to payloads that were refused."""
 
 
 async def plant(
-    server: Server, api: Client, anonymous: Client, browser: aiohttp.ClientSession, given: oauth.Provider
+    server: Server,
+    api: Client,
+    anonymous: Client,
+    browser: aiohttp.ClientSession,
+    given: oauth.Provider,
+    outside: Outside,
+    mail: Mailbox,
 ) -> Planted:
-    """Do everything in which a secret is sent or made."""
+    """Do everything in which a secret is sent or made, while others listen."""
+    collection = {"collection": "safe", "meta": {"versioning": True}, "schema": {}, "fields": SECRET_FIELDS}
+    assert (await api.post("/collections", collection)).status == 200
     await watched(api)
+    await hooked_up(api, outside.url)
+    async with listening(server, outside):
+        planted = await _planted(server, api, anonymous, browser, given, mail)
+        await outside.until_quiet()
+    return planted
+
+
+async def _planted(
+    server: Server,
+    api: Client,
+    anonymous: Client,
+    browser: aiohttp.ClientSession,
+    given: oauth.Provider,
+    mail: Mailbox,
+) -> Planted:
     item = await _values(api)
-    found = await _person(server, api, anonymous)
+    found = await _person(server, api, anonymous, mail)
     share = {"collection": "safe", "item": item, "password": "password-of-the-share-7"}
     visit = {"share": (await api.post("/shares", share)).data["id"], "password": share["password"]}
     visitor = (await anonymous.post("/shares/auth", visit)).data
@@ -72,20 +101,73 @@ async def plant(
             "bind": BOUND,
             "mail": MAIL,
             "flows": GIVEN,
+            "webhook": HOOK,
+            "ai": AI,
+            "once": ONCE,
+            "long": LONG,
+            **await _addresses(api),
         },
         kept={"code": CODE, "next code": NEXT_CODE},
+        refusals=await _refused(server, api, item),
     )
 
 
 async def _values(api: Client) -> str:
-    collection = {"collection": "safe", "meta": {}, "schema": {}, "fields": SECRET_FIELDS}
-    assert (await api.post("/collections", collection)).status == 200
     item = (await api.post("/items/safe", {**VALUES, "code": CODE})).data["id"]
     assert (await api.patch(f"/items/safe/{item}", {**NEXT, "code": NEXT_CODE})).status == 200
+    assert (await api.patch("/settings", {"ai_openai_api_key": AI})).status == 200
+    sent = {"email": "once@example.com", "password": ONCE, "token": f"{ONCE}-token"}
+    for _ in range(2):
+        headers = {"Idempotency-Key": "the same"}
+        assert (await api.request("POST", "/users", sent, headers=headers)).status == 200
     return str(item)
 
 
-async def _person(server: Server, api: Client, anonymous: Client) -> dict[str, str]:
+def _path(url: str) -> str:
+    return "/" + url.partition("://")[2].partition("/")[2]
+
+
+async def _addresses(api: Client) -> dict[str, str]:
+    """Addresses that let whoever has them put and take files."""
+    offer = {"filename_download": "a.txt", "type": "text/plain"}
+    put = (await api.post("/files/presigned", offer)).data
+    assert (await api.request("PUT", _path(put["url"]), content=b"text")).status == 200
+    record = (await api.post("/files/presigned/complete", {"token": put["token"]})).data
+    got = (await api.post(f"/files/{record['id']}/presigned", {})).data["url"]
+    assert (await api.request("GET", _path(got))).status == 200
+    return {
+        "address to put": put["url"].rpartition("/")[2],
+        "address to get": got.rpartition("/")[2],
+        "completion": put["token"],
+    }
+
+
+async def _refused(server: Server, api: Client, item: str) -> dict[str, str]:
+    """Secrets in payloads that are not taken; the answers."""
+    version = (await api.post("/versions", {"key": "v", "collection": "safe", "item": item})).data["id"]
+    graphql = "mutation ($data: create_safe_input!) { create_safe_item(data: $data) { id } }"
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.json"\r\n'
+        b'Content-Type: application/json\r\n\r\n[{"code": "' + LONG.encode() + b'"}]\r\n--x--\r\n'
+    )
+    multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+    answers = {
+        "too long": await api.post("/items/safe", {"code": LONG}),
+        "too long changed": await api.patch(f"/items/safe/{item}", {"code": LONG}),
+        "not by GraphQL": await api.post(
+            "/graphql", {"query": graphql, "variables": {"data": {"code": LONG}}}
+        ),
+        "not imported": await api.request("POST", "/utils/import/safe", content=form, headers=multipart),
+        "no version": await api.post(f"/versions/{version}/save", {"pin": LONG, "code": LONG}),
+        "no user": await api.post("/users", {"email": "no address", "password": LONG, "tfa_secret": LONG}),
+        "no webhook": await api.post("/webhooks", {"secret": LONG}),
+    }
+    taken = {name: answer.body for name, answer in answers.items() if "errors" not in answer.body}
+    assert not taken, taken
+    return {name: str(answer.body) for name, answer in answers.items()}
+
+
+async def _person(server: Server, api: Client, anonymous: Client, mail: Mailbox) -> dict[str, str]:
     """Somebody who signs in in every way; what she has in hand."""
     her = await person(api)
     token, password = "static-token-of-hers-5", "password-of-hers-6"
@@ -100,6 +182,7 @@ async def _person(server: Server, api: Client, anonymous: Client) -> dict[str, s
         assert (await hers.request("GET", f"/users/me?access_token={token}")).status == 400
     assert (await anonymous.request("GET", "/users/me", headers={"Cookie": cookie})).status == 200
     assert (await anonymous.request("GET", f"/users/me?access_token={signed['access_token']}")).status == 200
+    assert (await anonymous.post("/auth/password/request", {"email": her.email})).status == 204
     following = (await anonymous.post("/auth/refresh", {"refresh_token": signed["refresh_token"]})).data
     return {
         "password": password,
@@ -109,6 +192,7 @@ async def _person(server: Server, api: Client, anonymous: Client) -> dict[str, s
         "next refresh": following["refresh_token"],
         "cookie": cookie.partition("=")[2],
         "tfa": tfa,
+        "reset": await mail.token(her.email),
     }
 
 

@@ -17,6 +17,7 @@ from domain.log import Record
 from domain.streams.cloud_events import Form, secret_fields
 from projections.database import Database
 from projections.tables.store import ModelStore
+from tests.access.listening import outside
 from tests.access.planting import BOUND, GIVEN, MAIL, SECRET_FIELDS, VALUES, plant
 from tests.support import oauth
 from tests.support.http import Client
@@ -39,7 +40,9 @@ def extra(provider: oauth.Provider) -> dict[str, str]:
         "LOG_REQUESTS": "true",
         "LOG_STYLE": "raw",
         "WEBSOCKETS_ENABLED": "true",
-        "HISTORY_COLLECTIONS": "safe",
+        "HISTORY_COLLECTIONS": "safe,directus_users",
+        "IMPORT_IP_DENY_LIST": "10.0.0.0/8",
+        "METRICS_ENABLED": "true",
         "EMAIL_SMTP_PASSWORD": MAIL,
         "GIVEN": GIVEN,
         "FLOWS_ENV_ALLOW_LIST": "GIVEN",
@@ -99,6 +102,9 @@ async def answers(api: Client, server: Server) -> AsyncIterator[tuple[str, str]]
         "versions",
         "settings",
         "flows",
+        "operations",
+        "webhooks",
+        "notifications",
         "access",
     ]
     for place in places:
@@ -108,11 +114,10 @@ async def answers(api: Client, server: Server) -> AsyncIterator[tuple[str, str]]
             exported = await api.get(f"/{place}", **asked, export=form)
             assert exported.status == 200, place
             yield f"{place} as {form}", str(exported.body)
-    for place, name in (("users", "directus_users"), ("items/safe", "safe")):
-        past = await api.get(f"/{place}", fields="*", as_of="1s")
-        yield f"{place} of the past", str(past.body)
-        changes = await api.get("/utils/diff", **{"from": "1", "collection": name})
-        yield f"differences of {place}", json.dumps(changes.data)
+    async for place, text in histories(api):
+        yield place, text
+    for webhook in (await api.get("/webhooks")).data:
+        yield "deliveries", json.dumps((await api.get(f"/webhooks/{webhook['id']}/deliveries")).data)
     for path, names in (
         ("/graphql", "safe { id code pin key sealed }"),
         ("/graphql/system", "users { id email password token tfa_secret auth_data } shares { password }"),
@@ -126,9 +131,27 @@ async def answers(api: Client, server: Server) -> AsyncIterator[tuple[str, str]]
         "/server/health",
         "/server/specs/oas",
         "/permissions/me",
+        "/permissions/explain?collection=safe",
+        "/server/specs/events",
+        "/metrics",
+        "/extensions",
     ):
-        yield path, json.dumps((await api.get(path)).body)
+        yield path, str((await api.get(path)).body)
     yield "/sockets", await frames(server)
+
+
+async def histories(api: Client) -> AsyncIterator[tuple[str, str]]:
+    """What is told of the past, by where."""
+    for place, name in (("users", "directus_users"), ("items/safe", "safe")):
+        past = await api.get(f"/{place}", fields="*", as_of="1s")
+        yield f"{place} of the past", str(past.body)
+        changes = await api.get("/utils/diff", **{"from": "1", "collection": name, "limit": "1000"})
+        yield f"differences of {place}", json.dumps(changes.data)
+        for row in (await api.get(f"/{place}", fields="id")).data:
+            yield f"blame of {place}", json.dumps((await api.get(f"/utils/blame/{name}/{row['id']}")).data)
+        for entry in (await api.get("/activity", filter={"collection": name}, limit=-1)).data:
+            path, body = "/utils/undo?dry=true", {"activity": entry["id"]}
+            yield f"undo of {place}", str((await api.post(path, body)).body)
 
 
 async def frames(server: Server) -> str:
@@ -214,13 +237,14 @@ async def test_secrets_never_leave(
     anonymous: Client,
     browser: aiohttp.ClientSession,
     provider: oauth.Provider,
+    mail: Mailbox,
     served_url: str,
     extra: dict[str, str],
     log: Path,
     tmp_path: Path,
 ) -> None:
-    planted = await plant(server, api, anonymous, browser, provider)
-
+    async with outside() as heard:
+        planted = await plant(server, api, anonymous, browser, provider, heard, mail)
     await until(lambda: flows_ran(served_url), 75)
     planted.stored, pin = digests(served_url)
     wrong: list[str] = []
@@ -233,8 +257,14 @@ async def test_secrets_never_leave(
         look(place, text, planted.gone, planted.kept, planted.stored)
         if not any(shown in place for shown in ("safe", "/sockets")):
             look(place, text, {"the pin's hash": pin})
-    outside = {**planted.kept, **planted.stored, "the pin's hash": pin}
-    look("kafka", await published(served_url), planted.gone, outside)
+    hidden = {**planted.kept, **planted.stored, "the pin's hash": pin}
+    for place, texts in heard.heard.items():
+        look(place, "\n".join(texts), planted.gone, planted.kept, planted.stored)
+        if place in ("/webhook", "/flow"):
+            look(place, "\n".join(texts), {"the pin's hash": pin})
+    for place, text in planted.refusals.items():
+        look(place, text, planted.gone, hidden)
+    look("kafka", await published(served_url), planted.gone, hidden)
     for place, text in tables(served_url):
         look(place, text, planted.gone)
     for place, text in commands(served_url, tmp_path, extra):
@@ -242,7 +272,7 @@ async def test_secrets_never_leave(
     exported = tmp_path / "export"
     assert acta(served_url, "log", "export", str(exported)).returncode == 0
     look("acta log export", exported.read_text(), planted.gone)
-    look("log output", log.read_text(), planted.gone, outside)
+    look("log output", log.read_text(), planted.gone, hidden)
     assert not wrong, "\n".join(wrong)
 
 

@@ -4,6 +4,11 @@ insert into acta.flow_runs (flow, position, trigger, accountability, request, ch
 values (%(flow)s, %(position)s, %(trigger)s, %(accountability)s, %(request)s, %(chain)s)
 on conflict (flow, position) do nothing;
 
+-- name: secret_fields
+-- The columns of a collection that hold secrets or digests of secrets.
+select s.name from jsonb_each(acta.history_shape_v1(%(collection)s)) as s (name, shape)
+where (s.shape ->> 'masked')::boolean;
+
 -- name: unfinished
 -- Runs that wait or were cut off, oldest first.
 select id, flow, trigger, accountability, request, state, chain
