@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import Any
 
 from domain.errors import InvalidPayload
@@ -28,8 +27,8 @@ class Persisted:
             PersistedQueryNotFound: for a hash that was never sent with its text.
             InvalidPayload: for a text with another hash.
         """
-        persisted = extensions.get("persistedQuery") if isinstance(extensions, Mapping) else None
-        digest = persisted.get("sha256Hash") if isinstance(persisted, Mapping) else None
+        persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+        digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
         if not isinstance(digest, str):
             return given
         if not given:
