@@ -15,12 +15,14 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from domain.errors import ServiceUnavailable
-from domain.log.changes import Change, changes
+from domain.log.changes import Change, changes, tells_of_model
+from domain.log.record import Record
 from projections.database import Database
 from projections.log import positions
 from projections.log.seal import CHANNEL
 from projections.sql import load
 from projections.system.rights import RightsStore
+from projections.tables.store import ModelStore
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +69,17 @@ class Subscriber(Protocol):
 class Hub:
     """Subscribers by collection, and the log as far as it was told.
 
-    What changes rights is in the log, too. It is heeded there before anything behind it is told, whether the
-    notification that also tells of it has come or not: nobody hears of a change by rights lost before it.
+    What changes rights and the model is in the log, too. It is heeded there before anything behind it is
+    told, whether the notification that also tells of it has come or not: nobody hears of a change by rights
+    lost before it, and nothing is told by a model that does not know it yet.
     """
 
-    def __init__(self, database: Database, rights: RightsStore) -> None:
+    def __init__(self, database: Database, rights: RightsStore, models: ModelStore) -> None:
         self._database = database
         self._rights = rights
+        self._models = models
+        # The last position that rights and model are known to be of, or newer.
+        self._heeded = 0
         # Each with the position it was told up to when it joined.
         self._subscribers: defaultdict[str, dict[Subscriber, int]] = defaultdict(dict)
         self._position = 0
@@ -89,12 +95,16 @@ class Hub:
 
     async def join(self, subscriber: Subscriber, since: int) -> None:
         """Tell a subscriber of everything after a position: what is there already, then what comes."""
-        since = await self._replay(subscriber, since, await self.last_position())
+        last = await self.last_position()
+        if not self._following:
+            self._rights.forget()
+            await self._models.refresh()
+            self._heeded = last
+        since = await self._replay(subscriber, since, last)
         async with self._telling:
             if not self._following:
-                self._position = await self.last_position()
+                self._position = self._heeded
                 self._following = True
-                self._rights.forget()
             told = await self._replay(subscriber, since, self._position)
             self._subscribers[subscriber.collection][subscriber] = told
 
@@ -122,11 +132,19 @@ class Hub:
                 records = await positions.read(connection, after, min(BATCH, until - after))
             if not records:
                 break
-            for change in changes(records):
+            await self._heed(records)
+            for change in changes(records, moves=True):
                 if change.collection == subscriber.collection and subscriber.hears(change):
                     await subscriber.told(change, Shared())
             after = records[-1].position
         return after
+
+    async def _heed(self, records: list[Record]) -> None:
+        new = [record for record in records if record.position > self._heeded]
+        self._rights.heed(new)
+        if any(map(tells_of_model, new)):
+            await self._models.refresh()
+        self._heeded = max(self._heeded, records[-1].position if records else 0)
 
     async def _listen(self) -> None:
         while True:
@@ -157,13 +175,17 @@ class Hub:
             except (psycopg.Error, ServiceUnavailable, OSError) as error:
                 log.warning("realtime: the log can't be read: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                # Whatever it is, it must not end the following for all.
+                log.exception("realtime: a change can't be told")
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _advance(self) -> bool:
         async with self._telling:
             async with self._database.connection() as connection:
                 records = await positions.read(connection, self._position, BATCH)
-            self._rights.heed(records)
-            for change in changes(records):
+            await self._heed(records)
+            for change in changes(records, moves=True):
                 await self._tell(change)
             if records:
                 self._position = records[-1].position

@@ -162,7 +162,7 @@ def socket_paths(settings: RealtimeSettings) -> frozenset[str]:
 async def realtime(app: web.Application) -> AsyncIterator[None]:
     """The hub of the process, while the application runs; needs the other services."""
     settings = app[keys.SETTINGS].realtime
-    hub = Hub(app[keys.DATABASE], app[keys.AUTHENTICATOR].rights)
+    hub = Hub(app[keys.DATABASE], app[keys.AUTHENTICATOR].rights, app[keys.MODELS])
     views = Views(app[keys.DATABASE], app[keys.READER])
     period = settings.heartbeat_period if settings.heartbeat_enabled else None
     app[HUB] = hub

@@ -119,7 +119,7 @@ class Visitor:
         Raises:
             Forbidden: when nobody is signed in and nobody may stay anonymous.
         """
-        if self._identity is not None and self._stale():
+        if self._identity is not None and (self._stale() or not self._identity.lasting):
             await self._look_again()
         identity = self._identity
         if identity is None:

@@ -75,12 +75,16 @@ class Change:
             self.records.append(record)
 
 
-def changes(records: Iterable[Record]) -> list[Change]:
-    """The changes in a piece of the log; what is not for anyone's eyes is left out."""
+def changes(records: Iterable[Record], *, moves: bool = False) -> list[Change]:
+    """The changes in a piece of the log; what is not for anyone's eyes is left out.
+
+    With ``moves`` an item that was moved to another place in its order counts as updated.
+    """
     found: list[Change] = []
     together: dict[tuple[object, str, Action], Change] = {}
     for record in records:
-        if record.meta is not None and (record.meta.get("silent") or record.meta.get("muted")):
+        meta = record.meta or {}
+        if (meta.get("silent") or meta.get("muted")) and not (moves and meta.get("moved")):
             continue
         place = _place(record)
         if place is None:
@@ -93,6 +97,11 @@ def changes(records: Iterable[Record]) -> list[Change]:
             found.append(change)
         change.add(key, record)
     return found
+
+
+def tells_of_model(record: Record) -> bool:
+    """Whether an event changed the model."""
+    return record.topic in _MODEL
 
 
 def _place(record: Record) -> tuple[str, Action, str] | None:

@@ -2,7 +2,7 @@
 
 Rows without a position come to stand behind the last one first; positions that repeat make all be numbered
 anew from 1, in the order they have. Only rows whose position changes are written, silently: a new order is
-no activity.
+no activity. The event of the item that was moved says so, for those who listen to it.
 """
 
 from __future__ import annotations
@@ -49,8 +49,11 @@ class Sorter:
         async with self._database.transaction() as connection:
             placed = await _placed(connection, found, field)
             changed = moved(placed, item, to)
-            if changed:
-                await self._write(command, model, found, field, changed, connection)
+            own = {item: changed.pop(item)} if item in changed else {}
+            # The right to sort was checked above, and does not depend on the rows.
+            silent = command.unlimited().noting(silent=True)
+            await self._write(silent, model, found, field, changed, connection)
+            await self._write(silent.noting(moved=True), model, found, field, own, connection)
 
     async def _write(
         self,
@@ -61,14 +64,14 @@ class Sorter:
         changed: dict[str, int],
         connection: Connection,
     ) -> None:
-        # The right to sort was checked above, and does not depend on the rows.
+        if not changed:
+            return
         names = collection.primary_key
         payloads = [
             {**dict(zip(names, split_key(key, len(names)), strict=True)), field: position}
             for key, position in changed.items()
         ]
-        silent = command.unlimited().noting(silent=True)
-        await self._writer.update_each(silent, model, collection.name, payloads, connection=connection)
+        await self._writer.update_each(command, model, collection.name, payloads, connection=connection)
 
 
 def moved(placed: Sequence[Placed], item: str, to: str) -> dict[str, int]:

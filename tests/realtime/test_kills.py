@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -95,14 +95,15 @@ async def api(other: Server) -> AsyncIterator[Client]:
         yield found
 
 
-async def reader(api: Client, name: str) -> tuple[str, str]:
-    """Somebody who may read notes of "me": the token, and the permission's id."""
+async def reader(api: Client, name: str, owner: str = "me", **more: Any) -> tuple[str, str]:
+    """Somebody who may read notes of an owner: the token, and the permission's id."""
     policy = (await api.post("/policies", {"name": name})).data["id"]
-    rule = (await api.post("/permissions", {**RULE, "policy": policy})).data["id"]
+    rule = {**RULE, "policy": policy, "permissions": {"owner": {"_eq": owner}}}
+    rule_id = (await api.post("/permissions", rule)).data["id"]
     token = f"token-of-{name}-{os.getpid()}"
-    user = {"email": f"{name}@example.com", "token": token, "policies": [{"policy": policy}]}
+    user = {"email": f"{name}@example.com", "token": token, "policies": [{"policy": policy}], **more}
     assert (await api.post("/users", user)).status == 200
-    return token, str(rule)
+    return token, str(rule_id)
 
 
 async def make(api: Client, title: str, owner: str = "me") -> str:
@@ -171,3 +172,24 @@ async def test_rights_lost_elsewhere_count_though_nobody_hears_of_them(
         await make(api, "after")
         assert await socket.event() == ("error", [])
         assert await socket.socket.silent()
+
+
+@pytest.mark.parametrize("way", ["json", "graphql"])
+async def test_rules_that_look_something_up_look_each_time(server: Server, api: Client, way: Way) -> None:
+    """What they look up may be any row, whose change is no change of rights."""
+    if (await api.get("/collections/teams")).status != 200:
+        fields = [{"field": "name", "type": "string", "schema": {"is_primary_key": True}}]
+        fields.append({"field": "says", "type": "string", "schema": {}})
+        await api.post("/collections", {"collection": "teams", "schema": {}, "fields": fields})
+        await api.post("/fields/directus_users", {"field": "team", "type": "string", "schema": {}})
+        relation = {"collection": "directus_users", "field": "team", "related_collection": "teams"}
+        assert (await api.post("/relations", relation)).status == 200
+    await api.post("/items/teams", {"name": way, "says": f"first {way}"})
+    token, _ = await reader(api, f"team-{way}", "$CURRENT_USER.team.says", team=way)
+    async with hearing(server, token, way) as socket:
+        await make(api, "seen", f"first {way}")
+        assert await socket.event() == ("create", ["seen"])
+        assert (await api.patch(f"/items/teams/{way}", {"says": f"second {way}"})).status == 200
+        await make(api, "not any more", f"first {way}")
+        await make(api, "by now", f"second {way}")
+        assert await socket.event() == ("create", ["by now"])
