@@ -10,7 +10,7 @@ from api.auth.addresses import address_of
 from domain.errors import InvalidPayload
 from domain.settings import AuthSettings
 
-USER_AGENT_LENGTH = 1024
+USER_AGENT_LENGTH, ORIGIN_LENGTH = 1024, 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ def _bearer(header: str | None) -> str | None:
 def origin_of(request: web.Request, settings: AuthSettings) -> Origin:
     """Address, user agent and Origin header of the sender."""
     headers = request.headers
-    agent = headers.get(hdrs.USER_AGENT)
+    agent, page = headers.get(hdrs.USER_AGENT), headers.get(hdrs.ORIGIN)
     return Origin(
-        address_of(request, settings), agent[:USER_AGENT_LENGTH] if agent else None, headers.get(hdrs.ORIGIN)
+        address_of(request, settings),
+        agent[:USER_AGENT_LENGTH] if agent else None,
+        page[:ORIGIN_LENGTH] if page is not None else None,
     )

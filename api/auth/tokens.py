@@ -46,7 +46,7 @@ class Signer:
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpired() from None
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, RecursionError):
             raise InvalidToken() from None
         return claims
 
@@ -59,7 +59,7 @@ def claims_to_be_ours(token: str) -> bool:
     try:
         padded = parts[1] + "=" * (-len(parts[1]) % 4)
         claims = json.loads(base64.urlsafe_b64decode(padded))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(claims, dict) and claims.get("iss") == ISSUER
 
