@@ -72,7 +72,7 @@ async def test_tokens_that_say_more_than_they_should(api: Client, anonymous: Cli
         {"x5u": "http://127.0.0.1:1/keys"},
     ):
         assert await status(anonymous, jwt.encode(lasting, "m" * 32, headers=header)) == 403, header
-        assert await status(anonymous, jwt.encode(lasting, "\0", headers=header)) == 403, header
+        assert await status(anonymous, jwt.encode(lasting, "\0" * 32, headers=header)) == 403, header
     her = await person(api)
     tokens = (await login(anonymous, her.email)).data
     hers = jwt.decode(tokens["access_token"], SECRET, algorithms=["HS256"], issuer="directus")
