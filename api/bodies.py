@@ -7,13 +7,16 @@ with it.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
 from aiohttp import hdrs, web
 
-from domain.errors import InvalidPayload, UnsupportedMediaType
+from domain.errors import InvalidPayload, OutOfTime, UnsupportedMediaType
 
+SECONDS = 60.0
+"""How long a body may take to come; also ends requests whose body is packed in a way that has no end."""
 _MALFORMED = "Couldn't parse body as JSON"
 
 
@@ -27,11 +30,25 @@ async def read_json(request: web.Request) -> Any:
     """
     if not request.body_exists or not is_json(request):
         return {}
-    raw = await request.read()
+    raw = await read_raw(request)
     if not raw and request.content_length:
         # Something was sent, and decompressing it gave nothing.
         raise InvalidPayload(_MALFORMED)
     return parse_json(raw) if raw else {}
+
+
+async def read_raw(request: web.Request) -> bytes:
+    """The body of a request, which has to come within a time.
+
+    Raises:
+        OutOfTime
+        HTTPRequestEntityTooLarge, RequestPayloadError
+    """
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise OutOfTime("request body", round(SECONDS * 1000)) from None
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:

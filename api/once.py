@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from aiohttp import hdrs, web
 
-from api.bodies import is_json
+from api.bodies import is_json, read_raw
 from api.keys import CONTEXT, IDEMPOTENCY, Context
 from api.responses import no_content, raw_json
 from domain.errors import InvalidPayload
@@ -106,5 +106,5 @@ async def _fingerprint(request: web.Request) -> bytes:
     digest = hashlib.sha256(f"{request.method} {request.rel_url.raw_path_qs}\0".encode())
     digest.update(request.headers.get(hdrs.IF_MATCH, "").encode())
     if request.body_exists and is_json(request):
-        digest.update(b"\0" + await request.read())
+        digest.update(b"\0" + await read_raw(request))
     return digest.digest()

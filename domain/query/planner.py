@@ -78,13 +78,13 @@ def plan_item(
 ) -> ReadPlan:
     """The plan of one item; `key_parts` of its key's text are the operands that the plan leaves open.
 
-    What the filter says of the key yields to the key.
+    What the filter says of the key yields to the key, and ``meta`` is of lists.
     """
 
     def build(scope: Scope) -> ReadPlan:
         found = scope.collection(collection)
         root = replace(query.root, filter=_without_key(found, query.root.filter))
-        return _list(scope, collection, replace(query, root=root), (), single=True)
+        return _list(scope, collection, replace(query, root=root, meta=()), (), single=True)
 
     return _checked(model, rights, caller, limits, build)
 
@@ -202,7 +202,7 @@ def _list(scope: Scope, name: str, query: Query, keys: Sequence[str] | None, *, 
         limit, offset = _few(query, len(keys), single=single, window=(limit, offset))
     after = None if query.after is None else behind(order, query.after, collection)
     page = Page(row, where, tuple(ordering.joins.values()), (), order, limit, offset, after)
-    meta = () if single and keys is not None else _meta(scope, collection, query, keys)
+    meta = _meta(scope, collection, query, keys)
     return ReadPlan(name, page, level, single, meta, cursor=cursor)
 
 

@@ -20,6 +20,8 @@ from projections.tables.item_writer import ItemWriter
 
 _ROWS = sql.SQL("SELECT {columns} FROM {table} ORDER BY {position} NULLS LAST, {key} FOR NO KEY UPDATE")
 
+_POSITIONS = ("integer", "bigInteger")
+
 Placed = tuple[str, int | None]
 
 
@@ -35,13 +37,14 @@ class Sorter:
 
         Raises:
             Forbidden: for collections, fields and items that are not there or not the caller's to sort.
-            InvalidPayload: for a collection without a sort field.
+            InvalidPayload: for a collection without a field to sort by: one that holds whole numbers and is
+                no key.
         """
         found = model.collection(collection)
         if found is None or not found.writable or not command.rights.may(collection, "update"):
             raise Forbidden.collection(collection)
         field = found.sort_field
-        if field is None or found.fields[field].alias:
+        if field is None or field in found.primary_key or found.fields[field].type not in _POSITIONS:
             raise InvalidPayload(f'Collection "{collection}" has no sort field')
         rules = command.rights.of(collection, "update")
         if not command.rights.admin and not any(rule.covers(field) for rule in rules):

@@ -109,6 +109,16 @@ async def test_a_form_has_a_boundary(api: Client) -> None:
     assert (answer.status, answer.error["code"]) == (400, "INVALID_PAYLOAD")
 
 
+@pytest.mark.parametrize("field", ["id", "title", "nothing"])
+async def test_what_can_not_be_sorted_by_is_no_sort_field(api: Client, field: str) -> None:
+    await api.patch("/collections/notes", {"meta": {"sort_field": field}})
+    try:
+        answer = await api.post("/utils/sort/notes", {"item": 1, "to": 2})
+        assert (answer.status, answer.error["code"]) == (400, "INVALID_PAYLOAD")
+    finally:
+        await api.patch("/collections/notes", {"meta": {"sort_field": None}})
+
+
 async def test_names_have_to_be_texts(api: Client) -> None:
     for body in (
         {"collection": "notes", "field": ["title"], "to": "x"},

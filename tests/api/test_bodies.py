@@ -1,10 +1,14 @@
+import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from api import bodies
 from api.batch import delete_batch, read_batch, update_batch
-from api.bodies import parse_json
-from domain.errors import Forbidden, InvalidPayload
+from api.bodies import parse_json, read_json
+from domain.errors import Forbidden, InvalidPayload, OutOfTime
 from domain.model.keys import key_text
 
 
@@ -41,6 +45,31 @@ def test_an_escaped_backslash_before_u0000_is_plain_text() -> None:
 def test_deep_nesting_is_an_error_and_no_crash() -> None:
     with pytest.raises(InvalidPayload):
         parse_json(b"[" * 100_000)
+
+
+async def test_a_body_has_to_come_within_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SECONDS", 0.1)
+
+    async def handle(request: web.Request) -> web.Response:
+        with pytest.raises(OutOfTime):
+            await read_json(request)
+        return web.Response(text="told")
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    async with TestServer(app) as server:
+        # A deflated body that ends before its end never does for the package.
+        for headers, sent in (
+            ("Content-Length: 50", b"{"),
+            ("Content-Length: 1\r\nContent-Encoding: deflate", b"{"),
+        ):
+            reader, writer = await asyncio.open_connection(server.host, server.port)
+            head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}\r\n\r\n"
+            writer.write(head.encode())
+            await asyncio.sleep(0.05)
+            writer.write(sent)
+            assert b"told" in await asyncio.wait_for(reader.readuntil(b"told"), 5)
+            writer.close()
 
 
 @pytest.mark.parametrize(

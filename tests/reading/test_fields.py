@@ -189,6 +189,7 @@ async def test_one_item(books: Library) -> None:
     assert await books.item("books", "99") is None
     assert await books.item("books", "2", "filter[title]=One") is None
     assert await books.item("books", "2", "limit=0") is None
+    assert await books.item("books", "2", "aggregate[count]=*&meta=*") == {"count": "1"}
     assert await books.item("pictures", PICTURE.upper(), "fields=url") == {"url": "a.png"}
     for key in ("abc", "1.5", "99999999999", "", "1,2"):
         with pytest.raises(Forbidden):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -68,9 +68,10 @@ def keyed_rows(keys: Sequence[Sequence[str]]) -> str:
     )
 
 
-def metas(each: Sequence[bytes]) -> tuple[str, str]:
-    """The ending of the statement, and the events' metas as its parameter."""
-    first = each[0]
+def metas(rows: Sequence[Row], notes: Mapping[str, Any]) -> tuple[str, str]:
+    """The ending of the statement, and the metas of the rows' events as its parameter."""
+    first = rows[0].meta(notes)
+    each = [first if row is rows[0] else row.meta(notes) for row in rows]
     if all(meta == first for meta in each):
         return "with_one_meta", first.decode()
     return "with_metas", (b"[" + b",".join(each) + b"]").decode()

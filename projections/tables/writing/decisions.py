@@ -49,7 +49,7 @@ def changed_row(shape: Shape, command: Command, given: Mapping[str, Any], hashes
 
 def distinct_keys(shape: Shape, keys: Sequence[str]) -> list[tuple[str, ...]]:
     """The keys' columns, each key once, in order."""
-    return [shape.key_texts(key) for key in dict.fromkeys(map(shape.canonical, keys))]
+    return list(dict.fromkeys(map(shape.key_texts, keys)))
 
 
 def named_key(shape: Shape, payload: Mapping[str, Any]) -> str:

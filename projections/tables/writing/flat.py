@@ -62,7 +62,7 @@ async def create_many(
     mixed = mixed_of(rows)
     attempt = Attempt(table.shape.model, table.shape.name, payloads)
     await reserve(connection, table, rows, mixed.partial, attempt)
-    ending, meta = metas([row.meta(command.notes) for row in rows])
+    ending, meta = metas(rows, command.notes)
     statement = table.statements.create_many(mixed, ending)
     [(items, _)] = await execute(
         connection, statement, [*new_rows(rows, mixed), *origin(command), meta], attempt
@@ -132,7 +132,7 @@ async def update_many(
     """Change items, each with its own row; the keys of those that are there, in order. No key may occur
     twice."""
     attempt = Attempt(table.shape.model, table.shape.name, payloads)
-    ending, meta = metas([row.meta(command.notes) for row in rows])
+    ending, meta = metas(rows, command.notes)
     mixed = mixed_of(rows)
     if mixed.columns:
         statement, document = (
