@@ -16,6 +16,7 @@ from projections.sql import load
 
 FROM: Final = "acta from"
 TO: Final = "acta to"
+LAST: Final = 2**63 - 1
 _FOLD: Final = load("time/states")["fold"].as_string(None).replace("{{", "{").replace("}}", "}")
 _PARTS: Final = re.split(r"(%\(\w+\)s|\{scope\})", _FOLD)
 
@@ -38,9 +39,11 @@ def past_rows(past: Past, row: Row, bind: Bind) -> Piece:
         raise InvalidQuery(f'"{row.table}" has no history that could be read as of a moment')
     if found.history:
         position = word(bind(past.position), "::bigint")
+        # Begun by then and not ended. Rows are compared, for of the end alone PostgreSQL 18 thinks that an
+        # index (key, end, begin) has to be searched once for each end there is, and shuns it.
         return word(
             "(SELECT h.* FROM ", history_table(found.history), " AS h WHERE h.", name(FROM), " <= ", position,
-            " AND h.", name(TO), " > ", position, ")",
+            " AND (h.", name(TO), ", h.", name(FROM), ") > (", position, ", ", sql.Literal(LAST), "))",
         )  # fmt: skip
     item = past.item if row.number == past.root else None
     return word(

@@ -18,7 +18,7 @@ from projections.database import Database
 from projections.log.verify import verify
 from tests.support.http import client
 from tests.support.project import Project
-from tests.support.server import acta, environment, start
+from tests.support.server import acta, environment, running_server, start
 from tests.support.waiting import until
 from tests.time.test_in_place import library
 from tests.time.test_into import later_changes, opened, target_url
@@ -105,6 +105,12 @@ async def test_into_a_database(project: Project, target_url: str) -> None:
         assert await restored.everything() == before
         assert await restored.differences() == []
         assert (await verify(restored.database)).finding is None
+    with running_server(target_url) as server:
+        async with client(server) as api:
+            assert (await api.get("/items/books/1", fields="title,author.name")).data == {
+                "title": "Book 0",
+                "author": {"name": "Ann"},
+            }
 
 
 def url_of(conninfo: str) -> str:
