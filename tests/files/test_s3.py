@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
+import orjson
 import psycopg
 import pytest
 
@@ -87,6 +88,30 @@ async def test_large_files_go_on_in_parts(api: Files, bucket: Bucket, storage: P
     status, _, part = await api.fetch(f"/assets/{record['id']}", headers={"Range": "bytes=20000001-20000256"})
     assert (status, part) == (206, content[20_000_001:20_000_257])
     assert list(storage.iterdir()) == []
+
+
+async def test_the_services_own_client_finds_all_as_it_was_sent(
+    api: Files, bucket: Bucket, tmp_path: Path
+) -> None:
+    sent = {"small": picture(60, 40), "in parts": bytes(range(256)) * 100_000, "empty": b""}
+    place = f"tests/{bucket.name}/some/prefix"
+    for name, content in sent.items():
+        record = await api.upload(content, f"{name}.bin")
+        path = f"{place}/{record['filename_disk']}"
+        listed = orjson.loads(bucket.ask("--json", "ls", path))
+        assert (listed["key"], listed["size"]) == (record["filename_disk"], len(content))
+        told = orjson.loads(bucket.ask("--json", "stat", path))
+        assert told["size"] == len(content)
+        whole = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        # The service's checksum of what came in one request.
+        assert (told["etag"] == whole) == (name != "in parts")
+        bucket.ask("get", path, str(tmp_path / name))
+        held = (await api.get(f"/files/{record['id']}/contents")).data[0]["sha256"]
+        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == held
+        assert bucket.ask("cat", path) == content
+        await api.delete(f"/files/{record['id']}")
+        assert record["id"] not in bucket.ask("ls", "--recursive", f"tests/{bucket.name}").decode()
+    assert bucket.ask("ls", "--incomplete", "--recursive", f"tests/{bucket.name}") == b""
 
 
 async def test_several_locations_at_once(api: Files, storage: Path) -> None:

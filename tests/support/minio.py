@@ -1,4 +1,4 @@
-"""A MinIO server for tests, built from source once by `go install` and kept in a cache folder.
+"""A MinIO server for tests and its command-line client, built from source once and kept in a cache folder.
 
 A package of Python's brings Go. What can't be built fails the test, nothing is skipped.
 """
@@ -21,10 +21,14 @@ from cli.lifetime import ending_with_parent
 from tests.support.node import PROGRAMS, caching
 from tests.support.server import free_port
 
-VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
-MODULE = "github.com/minio/minio"
+VERSIONS = {
+    "minio": "v0.0.0-20260212201848-7aac2a2c5b7c",
+    # The one that this server is built with, too.
+    "mc": "v0.0.0-20250313080218-cf909e1063a9",
+}
 BUILD_SECONDS = 1500
 START_SECONDS = 60
+ASK_SECONDS = 60
 USER, PASSWORD = "acta-tests", "a password of the tests"
 
 
@@ -57,8 +61,9 @@ class Bucket:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
+        address = f"127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [str(program()), "server", "--quiet", "--address", f"127.0.0.1:{self.port}", str(self.folder)],
+            [str(program("minio")), "server", "--quiet", "--address", address, str(self.folder)],
             env={**os.environ, "MINIO_ROOT_USER": USER, "MINIO_ROOT_PASSWORD": PASSWORD},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -77,6 +82,18 @@ class Bucket:
             self.process.kill()
             self.process.wait()
 
+    def ask(self, *command: str) -> bytes:
+        """What `mc` prints; it knows the server as "tests"."""
+        done = subprocess.run(
+            [str(program("mc")), "--config-dir", f"{self.folder}-client", *command],
+            env={**os.environ, "MC_HOST_tests": f"http://{USER}:{PASSWORD}@127.0.0.1:{self.port}"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=ASK_SECONDS,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+
     def objects(self) -> set[str]:
         """The names of all objects, without the prefix."""
         found = self.client.list_objects(self.name, recursive=True)
@@ -93,27 +110,27 @@ class Bucket:
             connection.close()
 
 
-def program() -> Path:
-    """The server's program, built when it is not there yet: that takes minutes."""
-    folder = caching() / "minio" / VERSION
+def program(name: str) -> Path:
+    """A program of `VERSIONS`, built when it is not there yet: that takes minutes."""
+    folder = caching() / name / VERSIONS[name]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         # Others who need it wait for the first.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "minio").exists():
-            _build(folder)
-    return folder / "minio"
+        if not (folder / name).exists():
+            _build(f"github.com/minio/{name}@{VERSIONS[name]}", folder)
+    return folder / name
 
 
-def _build(folder: Path) -> None:
+def _build(package: str, folder: Path) -> None:
     done = subprocess.run(
-        [str(PROGRAMS / "go"), "install", f"{MODULE}@{VERSION}"],
+        [str(PROGRAMS / "go"), "install", package],
         env={**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
         capture_output=True,
         text=True,
         timeout=BUILD_SECONDS,
     )
-    assert done.returncode == 0, f"go install {MODULE}@{VERSION} failed:\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"go install {package} failed:\n{done.stdout}{done.stderr}"
 
 
 @contextmanager
