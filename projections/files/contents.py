@@ -176,7 +176,7 @@ async def asset(database: Database, file: UUID) -> Asset | None:
 
 
 async def asset_within(connection: Connection, file: UUID) -> Asset | None:
-    """The same, as the caller's transaction sees it."""
+    """The same, by a connection that the caller has."""
     # Not by a cursor: nothing is asked as often.
     rows = await fetch_rows(connection, 0, _ASSET, [str(file).encode()], ASSET_SECONDS)
     if not rows or rows[0][0] is None:

@@ -199,7 +199,8 @@ class Objects:
 
 
 async def keep_object(connection: Connection, task: int) -> None:
-    """Keep what was uploaded, in the transaction of its row. Raises ServiceUnavailable if it was given up."""
+    """Keep what was uploaded, in the transaction of its row if any. Raises ServiceUnavailable for what was
+    given up."""
     if not await tasks.call_off(connection, task):
         raise ServiceUnavailable("files", "The upload took longer than this server could watch over it")
 
@@ -239,5 +240,7 @@ async def file_chunks(path: Path) -> AsyncIterator[bytes]:
     try:
         while chunk := await asyncio.to_thread(file.read, CHUNK):
             yield chunk
+            if len(chunk) < CHUNK:
+                return
     finally:
         file.close()

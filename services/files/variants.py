@@ -109,10 +109,12 @@ class Variants:
                 await self._await_other(asset.storage, path)
                 return
             assert asset.filename_disk is not None
-            # What lies there might still be what the file held before.
-            await self.objects.clear(asset.storage, asset.filename_disk)
+            if asset.unsettled:
+                # What lies there might still be what the file held before.
+                await self.objects.clear(asset.storage, asset.filename_disk)
             await self._produce(asset, wanted, path)
-            async with self.database.transaction() as connection:
+            # No transaction: should the file change from here on, whoever carries that out finds the variant.
+            async with self.database.connection() as connection:
                 # The file may have got other contents or gone while its variant was made.
                 now = await contents.asset_within(connection, file)
                 if now is None or now.content != asset.content or now.filename_disk != asset.filename_disk:

@@ -40,11 +40,18 @@ def kind_of(path: str) -> str:
 
 
 def open_image(
-    path: str, pixels: int, sensitivity: str = "warning", *, animated: bool = False
+    path: str, pixels: int, sensitivity: str = "warning", *, animated: bool = False, factor: float = 1
 ) -> pyvips.Image:
-    """The image, not decoded yet. Raises BadImage for more than ``pixels``, counted over all pages."""
+    """The image, not decoded yet. Raises BadImage for more than ``pixels``, counted over all pages.
+
+    It may come up to ``factor`` times smaller where decoding less of it saves work, but no smaller than that.
+    """
     kind = kind_of(path)
-    options = {"n": -1} if animated and kind in ANIMATED else {}
+    options: dict[str, float] = {"n": -1} if animated and kind in ANIMATED else {}
+    if kind == "jpeg":
+        options["shrink"] = next(shrink for shrink in (8, 4, 2, 1) if shrink <= max(1, factor))
+    elif kind == "webp" and factor > 1:
+        options["scale"] = 1 / factor
     try:
         image = pyvips.Image.new_from_source(
             source_of(path), "", access="sequential", fail_on=sensitivity, **options

@@ -7,11 +7,15 @@ from typing import Any
 
 import pyvips
 
-from services.images.loading import ANIMATED, kind_of, open_image, shown_size, source_of
+from services.images.loading import ANIMATED, kind_of, open_image, shown_size
 from services.images.operations import apply
 from services.images.resizing import finish, geometry
 
 SRGB = "srgb"
+_LEFT = 1.5
+"""What decoders leave to a good filter: they merely average, which shows in what is fine."""
+_ENOUGH = 128
+"""Pixels of the short side that no decoder leaves out: it rounds sides, which would distort a small image."""
 _NOT_ENCODERS = frozenset({"toFormat", "jpeg", "png", "tiff", "webp", "avif"})
 
 
@@ -21,30 +25,21 @@ def transform(job: dict[str, Any]) -> dict[str, Any]:
     Raises:
         BadImage, pyvips.Error
     """
-    path = job["source"]
     steps = [step for step in job["transforms"] if step[0] not in _NOT_ENCODERS]
+    path, limits = job["source"], (job["pixels"], job["sensitivity"])
     animated = job["format"] in ANIMATED and kind_of(path) in ANIMATED and not steps
-    image = open_image(path, job["pixels"], job["sensitivity"], animated=animated)
-    resizing = bool(job["width"] or job["height"])
+    image = open_image(path, *limits, animated=animated)
     if steps:
         image = _stepwise(image, steps)
-    if resizing:
-        wanted = geometry(shown_size(image), job)
-        # Straight from the file the decoder may scale along, which saves most of the work.
-        options = {"height": wanted.height, "size": "force", "fail_on": job["sensitivity"]}
-        options["export_profile"] = SRGB
-        if image.interpretation == "cmyk":
-            # For those that bring no profile; others without one would be taken for CMYK by it.
-            options["import_profile"] = "cmyk"
-        if steps:
-            del options["fail_on"]
-            image = image.thumbnail_image(wanted.width, **options)
-        else:
-            pages = "[n=-1]" if animated else ""
-            image = pyvips.Image.thumbnail_source(
-                source_of(path), wanted.width, option_string=pages, **options
-            )
-        image = finish(image, wanted)
+    if job["width"] or job["height"]:
+        size = shown_size(image)
+        wanted = geometry(size, job)
+        factor = min(size[0] / wanted.width, size[1] / wanted.height) / _LEFT
+        factor = min(factor, min(size) / _ENOUGH)
+        if not steps and factor > 1:
+            image = open_image(path, *limits, animated=animated, factor=factor)
+        image = image.thumbnail_image(wanted.width, height=wanted.height, size="force")
+        image = finish(_coloured(image), wanted)
     elif not steps:
         image = _coloured(image.autorot())
     quality = job["quality"] or _own_quality(job["transforms"])
@@ -53,9 +48,12 @@ def transform(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stepwise(image: pyvips.Image, steps: list[list[Any]]) -> pyvips.Image:
-    rotated = any(step[0] == "rotate" and len(step) > 1 for step in steps)
+    rotated = any(step[0] == "rotate" and len(step) > 1 and step[1] is not None for step in steps)
     image = image.copy_memory()
-    image = _coloured(image if rotated else image.autorot())
+    if rotated:
+        # How it was held counts no more, neither now nor when it is resized.
+        image.remove("orientation")
+    image = _coloured(image.autorot())
     for method, *arguments in steps:
         image = apply(image, method, arguments)
     return image

@@ -320,8 +320,19 @@ async def test_metadata(api: Files) -> None:
     record = await api.upload(picture(40, 20, exif=exif), "a.jpg", "image/jpeg")
     assert (record["width"], record["height"]) == (20, 40)
     assert record["metadata"] == {"ifd0": {"Make": "Maker"}}
-    _, _, content = await api.fetch(f"/assets/{record['id']}?quality=80")
-    assert opened(content).size == (20, 40)
+    sizes = {
+        "quality=80": (20, 40),
+        "width=10": (10, 20),
+        # Who turns it himself means what is stored, and it is not turned again when it is resized.
+        'transforms=[["rotate",90]]&width=10': (10, 20),
+        'transforms=[["rotate",180]]': (40, 20),
+        'transforms=[["rotate",180],["resize",{"width":10}]]': (10, 5),
+        'transforms=[["rotate",null]]': (20, 40),
+        'transforms=[["flip"]]&width=10': (10, 20),
+    }
+    for query, size in sizes.items():
+        _, _, content = await api.fetch(f"/assets/{record['id']}?{query}")
+        assert opened(content).size == size, query
     plain = await api.send("PATCH", f"/files/{record['id']}", [Part("file", b"text", "a.txt", "text/plain")])
     assert (plain.data["width"], plain.data["type"]) == (20, "text/plain")
 

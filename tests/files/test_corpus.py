@@ -6,6 +6,7 @@ all formats in several sizes.
 """
 
 import asyncio
+import math
 import os
 import random
 from collections.abc import Iterator
@@ -66,6 +67,13 @@ def gradient(width: int, height: int, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
+def turned(turn: int) -> Image.Exif:
+    """What tells an orientation."""
+    exif = Image.Exif()
+    exif[Base.Orientation] = turn
+    return exif
+
+
 def samples(folder: Path) -> Iterator[Sample]:
     chance = random.Random(3)
     number = 0
@@ -76,9 +84,7 @@ def samples(folder: Path) -> Iterator[Sample]:
                 options: dict[str, Any] = {}
                 turn = chance.randint(1, 8) if form in ORIENTED else 1
                 if turn > 1:
-                    exif = Image.Exif()
-                    exif[Base.Orientation] = turn
-                    options["exif"] = exif
+                    options["exif"] = turned(turn)
                 if mode == "RGB" and chance.random() < 0.3 and form != "GIF":
                     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
                     options["icc_profile"] = profile.tobytes()
@@ -165,6 +171,30 @@ async def test_variants_look_as_libvips_makes_them(
         await pool.close()
     assert len(corpus) == 200
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+async def test_large_ones_look_the_same_although_they_are_decoded_smaller(form: str, tmp_path: Path) -> None:
+    source = tmp_path / "large"
+    image = gradient(1999, 1335, "RGB")
+    # Rings, so that something would show that should not.
+    waves = [round(127 + 127 * math.sin(number / 3)) for number in range(256)]
+    rings = Image.radial_gradient("L").resize(image.size).point(waves)
+    Image.blend(image, rings.convert("RGB"), 0.3).save(source, form, quality=95, exif=turned(6))
+    whole = in_colour(pyvips.Image.new_from_file(str(source)).autorot())
+    pool = ImagePool(AssetsSettings())
+    job = {"source": str(source), "pixels": 10**7, "sensitivity": "warning"}
+    try:
+        for width in (20, 150, 333, 500, 700, 1334):
+            target = tmp_path / f"{width}.png"
+            await pool.transform({**job, "target": str(target), **Transformation("png", None, width).wire()})
+            made = in_colour(pyvips.Image.new_from_file(str(target)))
+            height = round(1999 * width / 1335)
+            assert (made.width, made.height) == (width, height)
+            reference = whole.thumbnail_image(width, height=height, size="force")
+            assert (made - reference).abs().avg() < BOUNDS["png"], width
+    finally:
+        await pool.close()
 
 
 async def test_animations_stay_animated(tmp_path: Path) -> None:
