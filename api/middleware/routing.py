@@ -10,11 +10,15 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.responses import PLAIN
+from domain.errors import Forbidden
 
 
 @web.middleware
 async def routing(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Try the path again without trailing slash and with a lower-case first segment."""
+    if "\0" in request.path:
+        # No name and no key holds one, and PostgreSQL takes none.
+        raise Forbidden()
     failed = request.match_info.http_exception
     if failed is None:
         return await handler(request)

@@ -50,7 +50,7 @@ def check_snapshot(document: Any, *, force: bool) -> Object:
     if not isinstance(document.get("directus"), str) or not document["directus"]:
         raise InvalidPayload('"directus" is required')
     vendor = document.get("vendor")
-    if vendor is not None and vendor not in VENDORS:
+    if vendor is not None and vendor not in tuple(VENDORS):
         raise InvalidPayload(f'"vendor" must be one of [{", ".join(sorted(VENDORS))}]')
     if not force:
         _check_origin(document)

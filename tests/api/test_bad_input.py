@@ -119,6 +119,11 @@ async def test_what_can_not_be_sorted_by_is_no_sort_field(api: Client, field: st
         await api.patch("/collections/notes", {"meta": {"sort_field": None}})
 
 
+async def test_the_vendor_of_a_snapshot_is_a_name(api: Client) -> None:
+    answer = await api.post("/schema/diff", {"version": 1, "directus": "11", "vendor": {"id": "postgres"}})
+    assert (answer.status, answer.error["code"]) == (400, "INVALID_PAYLOAD")
+
+
 async def test_names_have_to_be_texts(api: Client) -> None:
     for body in (
         {"collection": "notes", "field": ["title"], "to": "x"},
@@ -145,6 +150,8 @@ async def test_other_media_types_are_no_body(api: Client) -> None:
         ("/items/%00", 403),
         ("/items/notes/%ff", 403),
         ("/items/tags/%00", 403),
+        ("/files/%00", 403),
+        ("/assets/a%00b", 403),
         ("/items/notes/99999999999999999999", 403),
         ("/items/notes/1.5", 403),
         ("/items/notes/" + "1" * 7000, 403),
