@@ -74,15 +74,21 @@ class Items:
     async def read_one(self, context: Context, collection: str, key: str, raw: Raw) -> bytes | None:
         """The item envelope, None when the caller can't see such an item."""
         reader = self._past if names_past(raw) else self._reader
-        return await reader.item(context.model, context.rights, context.caller, collection, key, raw)
+        body = await reader.item(context.model, context.rights, context.caller, collection, key, raw)
+        if body is None:
+            await self.recalling.entry(collection, key)
+        return body
 
     async def read_version(self, context: Context, collection: str, key: str, raw: Raw) -> Versioned:
         """As :meth:`read_one`, with the item's version; earlier states have none."""
         if names_past(raw):
             return await self.read_one(context, collection, key, raw), None
-        return await self._reader.item_version(
+        found = await self._reader.item_version(
             context.model, context.rights, context.caller, collection, key, raw
         )
+        if found[0] is None:
+            await self.recalling.entry(collection, key)
+        return found
 
     async def read_many(self, context: Context, collection: str, keys: Sequence[str], raw: Raw) -> bytes:
         """The list envelope of those of the keys that the caller can see."""

@@ -10,6 +10,8 @@ from projections.reading.reader import Reader
 from services.archive.archiver import Archiver
 
 HISTORY: Final = frozenset({"directus_activity", "directus_revisions"})
+LONGEST: Final = 18
+"""Digits of an id that an event may have."""
 
 
 class Recalling:
@@ -34,6 +36,15 @@ class Recalling:
             equal = dict(_equalities(condition))
             if isinstance(equal.get("collection"), str) and equal.get("item") is not None:
                 await self.item(equal["collection"], str(equal["item"]))
+
+    async def entry(self, collection: str, key: str) -> None:
+        """For an entry of a history that was asked for by its id and is not there.
+
+        Raises:
+            InvalidPayload: where it may be archived: whose it is, an id does not tell.
+        """
+        if collection in HISTORY and key.isascii() and key.isdigit() and len(key) <= LONGEST:
+            await self._archiver.require(int(key))
 
     async def item(self, collection: str, item: str) -> None:
         """For one item, by its key as the log writes it. Raises ServiceUnavailable."""

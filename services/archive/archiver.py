@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from domain.errors import InvalidPayload, ServiceUnavailable
 from projections.database import Connection, Database
+from projections.log.archived import last_archived
 from projections.time import archives
 from projections.time.archives import SQL, Archive, File, Partition
 from projections.time.moments import settle
@@ -116,6 +117,13 @@ class Archiver:
 
         async with self._one_item:
             await archives.bring_item_back(self._database, collection, item, rows_of)
+
+    async def require(self, seq: int) -> None:
+        """Refuse to say that there is no such event where it may be archived. Raises InvalidPayload."""
+        async with self._database.connection() as connection:
+            last = await last_archived(connection)
+        if last is not None and seq <= last.seq:
+            raise last.refusal()
 
     async def _write(
         self,

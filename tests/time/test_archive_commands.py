@@ -63,6 +63,7 @@ async def test_archive_and_recall(
 
             await _nobody_brings_back(server, database, told)
             assert len((await api.get("/revisions", **{**told, "filter[item][_eq]": "3"})).data) == 0
+            await _entries_alone_are_refused(server, api, revisions[0]["id"])
             await _graphql_brings_back(api, revisions)
             assert (await api.get("/revisions", **told)).data == revisions
             assert (await api.get("/utils/blame/notes/1")).data == blamed
@@ -90,6 +91,16 @@ async def _graphql_brings_back(api: Client, revisions: list[dict[str, Any]]) -> 
     asked = {"query": REVISIONS, "variables": {"item": "1"}}
     answer = (await api.request("POST", "/graphql/system", asked)).data
     assert answer["revisions"] == [{"delta": one["delta"]} for one in revisions]
+
+
+async def _entries_alone_are_refused(server: Server, api: Client, entry: int) -> None:
+    for path in (f"/revisions/{entry}", f"/activity/{entry}"):
+        refused = await api.get(path)
+        assert (refused.status, "acta log recall" in refused.error["reason"]) == (400, True)
+        for more in ("99999999", "0" * 5000):
+            assert (await api.get(f"{path}{more}")).status == 403
+        async with client(server, token=None) as nobody:
+            assert (await nobody.get(path)).status == 403
 
 
 async def _earlier_is_refused(api: Client, archived: int, activity: int) -> None:
