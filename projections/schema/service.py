@@ -27,6 +27,7 @@ from domain.model.translations import Wish, wish_of
 from projections.database import Database
 from projections.schema import collections, fields, relations
 from projections.schema.apply import apply_diff
+from projections.schema.later import make_later
 from projections.schema.refusals import refusal
 from projections.schema.rename import rename_collection_with_metadata, rename_field_with_metadata
 from projections.schema.retype import retype
@@ -106,14 +107,8 @@ class SchemaService:
             raise refused from error
 
     async def _afterwards(self, work: Work) -> None:
-        """Indexes made concurrently: an invalid one that a failure leaves behind is removed."""
-        for later in work.later:
-            async with self._database.connection() as connection:
-                try:
-                    await connection.execute(later.statement)
-                except psycopg.Error as error:
-                    await connection.execute(later.undo)
-                    raise refusal(error, *later.about) or error from error
+        """Indexes made concurrently."""
+        await make_later(self._database, work.later)
         if work.later:
             async with self._database.transaction() as connection:
                 await self._store.announce(connection)

@@ -19,6 +19,7 @@ from projections.database import Connection
 from projections.log.append import append
 from projections.schema import ddl
 from projections.schema.definitions import Definition, table_definition
+from projections.schema.later import Later
 from projections.sql import load
 from projections.tables.store import ModelStore
 
@@ -29,22 +30,13 @@ _NULL_MEANS_NULL = frozenset({"accountability"})
 SYSTEM = "acta"
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
-    """A statement for the time after the commit, what to run when it fails, and what it is about."""
-
-    statement: sql.Composed
-    undo: sql.Composed
-    about: tuple[str, str | None]
-
-
 @dataclass(slots=True)
 class Work:
     """What the steps of one command share.
 
     ``model`` is the one the transaction sees as of the last `reload`, ``home`` the schema new tables go to,
     ``about`` what the running step is about, to attribute errors. ``statements`` collects the DDL as it ran.
-    ``later`` are statements that must not run in a transaction: indexes made concurrently.
+    ``later`` are indexes made concurrently, which must not run in a transaction.
     """
 
     connection: Connection
@@ -84,8 +76,7 @@ class Work:
         """Note an index for the time after the commit."""
         name = constraint_name(table, column, "unique" if unique else "index")
         create = ddl.create_index_concurrently(schema, table, column, unique=unique)
-        undo = ddl.drop_index(schema, name, concurrently=True)
-        self.later.append(Later(create, undo, (table, column)))
+        self.later.append(Later(create, schema, name, (table, column)))
 
     async def record(
         self,
