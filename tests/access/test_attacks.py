@@ -135,6 +135,7 @@ async def test_changes_that_another_site_makes_a_browser_send(
     assert await change(Origin="null") == 403
     assert await change(Origin=server.url, Sec_Fetch_Site="cross-site") == 403
     assert await change(Origin=f"{server.url}.evil.example") == 403
+    assert await change(Sec_Fetch_Site="cross-site") == 403
     assert await change(Origin=server.url) == 200
     assert await change(Origin=EVIL, Sec_Fetch_Site="same-origin") == 200
     assert await change() == 200

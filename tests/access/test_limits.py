@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from api.auth.addresses import FORWARDED
 from domain.settings import AuthSettings, Settings, SettingsError
 from tests.support.http import Client, client
-from tests.support.server import ADMIN_TOKEN, Server, running_server
+from tests.support.server import ADMIN_EMAIL, ADMIN_PASSWORD, ADMIN_TOKEN, Server, running_server
 
 OTHER = "https://app.example.com"
 
@@ -183,6 +183,24 @@ async def test_whose_address_counts(empty_url: str) -> None:
             assert (await api.request("POST", "/folders", {"name": trust}, headers=sent)).status == 200
             newest = (await api.get("/activity", sort="-id", limit="1", fields="ip")).data
             assert newest == [{"ip": expected}]
+
+
+async def test_passwords_switched_off_are_off_everywhere(empty_url: str) -> None:
+    extra = {"AUTH_DISABLE_DEFAULT": "true", "WEBSOCKETS_ENABLED": "true", "LOGIN_STALL_TIME": "10"}
+    right = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
+    with running_server(empty_url, "--no-followers", extra=extra) as server:
+        async with client(server, None) as anonymous, aiohttp.ClientSession(server.url) as session:
+            assert (await anonymous.request("GET", "/auth")).body["disableDefault"] is True
+            assert (await anonymous.post("/auth/login", right)).status == 404
+            query = (
+                "mutation ($e: String!, $p: String!) { auth_login(email: $e, password: $p) { access_token } }"
+            )
+            variables = {"e": ADMIN_EMAIL, "p": ADMIN_PASSWORD}
+            answer = await anonymous.post("/graphql/system", {"query": query, "variables": variables})
+            assert answer.body["data"] == {"auth_login": None}
+            async with session.ws_connect("/websocket") as socket:
+                await socket.send_json({"type": "auth", **right})
+                assert (await socket.receive_json(timeout=20))["error"]["code"] == "AUTH_FAILED"
 
 
 def test_settings_of_limits() -> None:

@@ -212,6 +212,39 @@ async def test_rights(project: Project) -> None:
     assert (await project.sql(BOOKS))[0] == (1, "Book 0", 1)
 
 
+async def test_what_refers_to_an_item_is_told_to_who_may_read_it(project: Project) -> None:
+    await library(project)
+    rules: dict[tuple[str, Any], tuple[Rule, ...]] = {
+        ("authors", action): (Rule(None),) for action in ("read", "create", "delete")
+    }
+    keeper, reader = (
+        Rights("keeper", rules=rules),
+        Rights("reader", rules={**rules, ("books", "read"): (Rule(None),)}),
+    )
+    caller = Caller(user=USER)
+    own = Command(caller, keeper, Command.internal().request)
+    await project.create("authors", {"name": "New"}, command=own)
+    await project.update("books", 4, {"author": 4})
+    for rights, told in ((keeper, None), (reader, ["books"])):
+        asking = Command(caller, rights, Command.internal().request)
+        with pytest.raises(UndoConflict) as refused:
+            await undo(project, own, command=asking)
+        assert reasons(refused.value) == [("authors", "4", "referred", told)]
+
+
+async def test_what_nobody_did_is_nobodys(project: Project) -> None:
+    """Anonymous callers and visitors of shares have no name in the log: what has none is not theirs."""
+    await library(project)
+    done = Command.internal()
+    await project.update("books", 1, {"title": "By nobody"}, command=done)
+    everything: dict[tuple[str, Any], tuple[Rule, ...]] = {
+        ("books", action): (Rule(None),) for action in ("read", "create", "update", "delete")
+    }
+    with pytest.raises(Forbidden):
+        await undo(project, done, command=Command(Caller(), Rights("public", rules=everything), done.request))
+    assert (await project.sql(BOOKS))[0] == (1, "By nobody", 1)
+
+
 async def test_nothing_to_undo(project: Project) -> None:
     with pytest.raises(ActaError, match="no such events"):
         await undo(project, Command.internal())
