@@ -1,4 +1,4 @@
-"""Restores and undo killed with SIGKILL in the middle: nothing is half-done, and the next run ends well."""
+"""SIGKILL in the middle of restores, undo and telling what others change: nothing is half-done or lost."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from tests.support.http import client
 from tests.support.project import Project
 from tests.support.server import acta, environment, running_server, start
 from tests.support.waiting import until
+from tests.time.test_external import slot_there, slots
 from tests.time.test_in_place import library
 from tests.time.test_into import later_changes, opened, target_url
 from tests.time.test_undo import BOOKS
 
-__all__ = ["target_url"]
+__all__ = ["slots", "target_url"]
 
 # Counts the statements of a schema change also where they are rolled back, and takes its time.
 NAPS = """
@@ -145,6 +146,35 @@ async def test_undo(project: Project) -> None:
     assert await project.sql(BOOKS) == before
     assert await project.differences() == []
     assert (await verify(project.database)).finding is None
+
+
+@pytest.mark.usefixtures("slots")
+async def test_changes_by_others(project: Project) -> None:
+    await library(project)
+    extra = {"EXTERNAL_CHANGES": "true"}
+    with running_server(project.url, extra=extra) as server:
+        await slot_there(project)
+        for number in range(60):
+            await project.sql(
+                "with gone as (delete from books where id = %s and id < 10)"
+                " insert into books (title) values ('By psql')",
+                number,
+            )
+            if number == 40:
+                server.kill()
+    assert await project.differences() != []
+    with running_server(project.url, extra=extra):
+        await until(lambda: told(project), 60)
+    counts = (
+        "select meta ->> 'action', count(*), count(distinct item) from acta.events"
+        " where topic = 'item.observed' group by 1 order by 1"
+    )
+    assert await project.sql(counts) == [("create", 60, 60), ("delete", 9, 9)]
+    assert (await verify(project.database)).finding is None
+
+
+async def told(project: Project) -> bool:
+    return not await project.differences()
 
 
 async def waiting(database: Database) -> bool:
