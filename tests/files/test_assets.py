@@ -215,16 +215,22 @@ async def test_what_the_project_allows(api: Files) -> None:
         await api.patch("/settings", {"storage_asset_transform": "all", "storage_asset_presets": None})
 
 
-async def test_the_policy_of_files_can_be_extended(served_url: str, storage: Path) -> None:
+async def test_what_settings_change(served_url: str, storage: Path) -> None:
     extra = {
         "STORAGE_LOCAL_ROOT": str(storage),
+        "ASSETS_CACHE_TTL": "1h",
+        "ASSETS_INVALID_IMAGE_SENSITIVITY_LEVEL": "none",
         "ASSETS_CONTENT_SECURITY_POLICY_DIRECTIVES__MEDIA_SRC": "array:'self',https://example.com",
     }
     with running_server(served_url, "--no-followers", extra=extra) as other:
         async with files(other) as api:
             record = await api.upload(b"x", "a.txt", "text/plain")
             _, headers, _ = await api.fetch(f"/assets/{record['id']}")
+            half = await api.upload(picture(400, 300)[:3000], "half.jpg", "image/jpeg")
+            status, _, content = await api.fetch(f"/assets/{half['id']}?width=20")
+            assert (status, opened(content).size) == (200, (20, 15))
     assert headers["Content-Security-Policy"] == "default-src 'none';media-src 'self' https://example.com"
+    assert headers["Cache-Control"] == "private, max-age=3600"
 
 
 async def test_other_types_come_as_they_are(api: Files) -> None:

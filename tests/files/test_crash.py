@@ -10,7 +10,7 @@ import aiohttp
 import psycopg
 import pytest
 
-from tests.support.files import Files, Part, files
+from tests.support.files import Files, Part, files, picture
 from tests.support.server import start
 from tests.support.waiting import until
 
@@ -19,7 +19,7 @@ CLIENTS = 100
 
 
 async def busy(api: Files, number: int) -> None:
-    """Upload, replace, bring back and delete until the server is gone."""
+    """Upload, replace, bring back, make variants and delete until the server is gone."""
     chance = random.Random(number)
     with suppress(aiohttp.ClientError, OSError):
         while True:
@@ -33,6 +33,11 @@ async def busy(api: Files, number: int) -> None:
                     await api.post(f"/files/{key}/contents/{digest}/restore", {})
             if chance.random() < 0.3:
                 await api.delete(f"/files/{key}")
+            if chance.random() < 0.3:
+                image = await api.upload(picture(90, 60), f"{number}.jpg", "image/jpeg")
+                await api.fetch(f"/assets/{image['id']}?width={chance.randint(20, 80)}")
+                if chance.random() < 0.5:
+                    await api.delete(f"/files/{image['id']}")
 
 
 async def under_way(served_url: str) -> None:
@@ -81,6 +86,9 @@ async def test_kill_9_leaves_rows_and_objects_in_step(served_url: str, storage: 
             finally:
                 server.kill()
                 await asyncio.gather(*clients, return_exceptions=True)
+    paths, left = expected(served_url)
+    assert left, "nobody was interrupted"
+    assert stored(storage) - paths, "no object was left over"
     server = start(served_url, "--no-followers", extra=extra)
     try:
 
@@ -90,7 +98,10 @@ async def test_kill_9_leaves_rows_and_objects_in_step(served_url: str, storage: 
         await until(settled, 60)
         paths, _ = expected(served_url)
         assert paths, "nothing was uploaded"
-        assert stored(storage) == paths
+        there = stored(storage)
+        variants = {path for path in there if "__" in path}
+        assert there - variants == paths
+        assert {path.partition("__")[0] for path in variants} <= {Path(path).stem for path in paths}
         for path, digest in checksums(served_url):
             assert hashlib.sha256((storage / path).read_bytes()).hexdigest() == digest, path
     finally:
