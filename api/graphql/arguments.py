@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphql import GraphQLObjectType
+from graphql import GraphQLError, GraphQLObjectType
 from graphql.execution.values import get_argument_values
 from graphql.language.ast import FieldNode, ListValueNode, ObjectValueNode, ValueNode, VariableNode
 
@@ -20,14 +20,21 @@ _QUANTIFIERS = ("_some", "_none")
 
 
 def arguments_of(type_: GraphQLObjectType, node: FieldNode, variables: dict[str, Any]) -> dict[str, Any]:
-    """The coerced arguments of a field."""
+    """The coerced arguments of a field.
+
+    Raises:
+        InvalidQuery: also for a variable that is null where its place takes no null.
+    """
     if not node.arguments:
         definition = type_.fields[node.name.value]
         if not any(argument.default_value is not None for argument in definition.args.values()):
             return {}
     for argument in node.arguments:
         _refuse_unset(argument.value, variables, None)
-    return get_argument_values(type_.fields[node.name.value], node, variables)
+    try:
+        return get_argument_values(type_.fields[node.name.value], node, variables)
+    except GraphQLError as error:
+        raise InvalidQuery(error.message) from None
 
 
 def _refuse_unset(node: ValueNode, variables: Mapping[str, Any], operator: str | None) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from graphql import FragmentDefinitionNode, GraphQLIncludeDirective, GraphQLSkipDirective, GraphQLUnionType
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLIncludeDirective,
+    GraphQLSkipDirective,
+    GraphQLUnionType,
+)
 from graphql.execution.values import get_directive_values
 from graphql.language.ast import (
     FieldNode,
@@ -76,8 +82,11 @@ class Collector:
         return isinstance(found, GraphQLUnionType) and any(one.name == type_name for one in found.types)
 
     def _included(self, node: Any) -> bool:
-        skip = get_directive_values(GraphQLSkipDirective, node, self.variables)
-        if skip is not None and skip["if"]:
-            return False
-        include = get_directive_values(GraphQLIncludeDirective, node, self.variables)
+        try:
+            skip = get_directive_values(GraphQLSkipDirective, node, self.variables)
+            if skip is not None and skip["if"]:
+                return False
+            include = get_directive_values(GraphQLIncludeDirective, node, self.variables)
+        except GraphQLError as error:
+            raise InvalidQuery(error.message) from None
         return include is None or bool(include["if"])
