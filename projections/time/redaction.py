@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import psycopg
 from psycopg import sql
 
 from domain.access.command import Command
 from domain.errors import Forbidden, InvalidPayload
 from domain.model import Collection, Model, join_key, split_key
 from projections.database import Connection, Database
+from projections.errors import translate
 from projections.log.redact import redact
 from projections.reading.past_rows import history_table
 from projections.sql import load
@@ -43,10 +45,14 @@ async def redact_items(
     items = [join_key(split_key(key, len(entry.primary_key))) for key in keys]
     await settle(database)
     chosen = {}
-    async with database.connection() as connection:
-        for item in items:
-            chosen[item] = await _fields(connection, entry, item, fields)
-            await _require_gone(connection, entry, item, chosen[item])
+    try:
+        async with database.connection() as connection:
+            for item in items:
+                chosen[item] = await _fields(connection, entry, item, fields)
+                await _require_gone(connection, entry, item, chosen[item])
+    except psycopg.Error as error:
+        # The table may have gone meanwhile.
+        raise translate(error) from error
     erased = 0
     for item, names in chosen.items():
         if names:

@@ -45,11 +45,11 @@ lock table {table} in share mode;
 -- Gives the number of rows read and of events, and the last key. (NOT EXISTS would become a join, which without
 -- statistics on a log that grows under it reads the whole log for every batch.)
 with "acta row" as materialized (
-    select t, {key} as item, {parts} as parts from {table} as t {after}
+    select cast(t.* as {table}) as found, {key} as item, {parts} as parts from {table} as t {after}
     order by {order} limit %(limit)s
 ), "acta event" as (
     insert into acta.events (topic, collection, item, request, payload)
-    select 'item.adopted', {collection}, r.item, %(request)s::uuid, to_jsonb(r.t)
+    select 'item.adopted', {collection}, r.item, %(request)s::uuid, to_jsonb(r.found)
     from "acta row" as r
     where (
         select true from acta.events as e

@@ -6,8 +6,8 @@ with told as materialized ({fold}), live as materialized (
 )
 select %(collection)s::text as collection, coalesce(live.item, told.item) as item
 from live full join (
-    select told.item, to_jsonb(r) as state
-    from told cross join lateral jsonb_populate_record(null::{table}, told.state) as r
+    select told.item, to_jsonb("acta row") as state
+    from told cross join lateral jsonb_populate_record(null::{table}, told.state) as "acta row"
 ) as told on told.item = live.item
 where live.state is distinct from told.state;
 

@@ -53,13 +53,13 @@ with told as materialized ({fold}), live as materialized (
 ), sides as (
     select touched.item, to_jsonb(live.found) as now,
            case when told.item is not null then (
-               select to_jsonb(r) from jsonb_populate_record(
+               select to_jsonb("acta row") from jsonb_populate_record(
                    null::{table},
                    told.state || coalesce((
                        select jsonb_object_agg(f.key, f.value) from jsonb_each(to_jsonb(live.found)) as f
                        where f.key = any(%(young)s)
                    ), '{{}}')
-               ) as r
+               ) as "acta row"
            ) end as target
     from "acta touched" as touched
     left join told on told.item = touched.item

@@ -162,4 +162,4 @@ def state(columns: tuple[str, ...] | None) -> sql.Composable:
     if columns is None:
         return sql.SQL("to_jsonb(t0.*)::text")
     texts = [sql.SQL("t0.{0}::text AS {0}").format(name(column)) for column in columns]
-    return sql.SQL("(SELECT to_json(s) FROM (SELECT {}) AS s)::text").format(joined(texts))
+    return sql.SQL('(SELECT to_json("acta row") FROM (SELECT {}) AS "acta row")::text').format(joined(texts))
