@@ -91,10 +91,14 @@ async def position_at(connection: Connection, moment: datetime) -> int:
     row = await (await connection.execute(SQL["sealed_at"], {"moment": moment})).fetchone()
     assert row is not None
     after, last = row
-    if last > after:
-        values = {"after": after, "limit": last - after, "moment": moment}
-        row = await (await connection.execute(at_positions(SQL["begun_at"]), values)).fetchone()
-        assert row is not None
-        after = row[0]
-    position: int = after
-    return position
+    # Most moments lie before all of that batch, which may be large: its first event tells.
+    if last > after and await _begun_at(connection, moment, after, 1) > after:
+        return await _begun_at(connection, moment, after, last - after)
+    return int(after)
+
+
+async def _begun_at(connection: Connection, moment: datetime, after: int, limit: int) -> int:
+    values = {"after": after, "limit": limit, "moment": moment}
+    row = await (await connection.execute(at_positions(SQL["begun_at"]), values)).fetchone()
+    assert row is not None
+    return int(row[0])
