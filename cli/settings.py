@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from cli.console import EXIT_SETTINGS, fail
-from domain.settings import Settings, SettingsError, setting_names, storage_names, value_of
+from domain.settings import Settings, SettingsError, is_given, setting_names, storage_names, value_of
 from domain.settings_providers import provider_names
 
 DOTENV = Path(".env")
@@ -54,7 +54,7 @@ def read(layers: Mapping[str, Mapping[str, str]]) -> Loaded:
     sources: dict[str, str] = {}
     for source, layer in reversed(list(layers.items())):
         for name, text in _with_files(layer).items():
-            if text != "":
+            if is_given(name, text):
                 texts[name], sources[name] = text, source
     return Loaded(Settings.parse(texts), texts, sources)
 

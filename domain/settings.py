@@ -2,7 +2,8 @@
 
 A setting is known by the name of its environment variable, the same as the reference's where it has one.
 `Settings.parse` makes them from a mapping of such names to texts and knows no other source; where the texts
-come from (environment, `.env`, command line) is the command line's business. An empty text means "not set".
+come from (environment, `.env`, command line) is the command line's business. An empty text means "not set"
+(:func:`is_given`).
 Each setting is described in `docs/settings.md`.
 """
 
@@ -33,6 +34,7 @@ __all__ = [
     "MailSettings",
     "Settings",
     "SettingsError",
+    "is_given",
     "setting_names",
     "storage_names",
     "value_of",
@@ -41,6 +43,7 @@ __all__ = [
 OWN_PREFIX = "ACTA_"
 TEST_PREFIX = "ACTA_TEST_"
 STORAGE_PREFIX = "STORAGE_"
+EMPTY_COUNTS = frozenset({"IMPORT_IP_DENY_LIST"})
 SocketAuth = Literal["public", "handshake", "strict"]
 
 
@@ -233,7 +236,7 @@ class Settings(Group):
         which can only be a typing error.
         """
         _reject_unknown(values)
-        given = {name: text for name, text in values.items() if text != ""}
+        given = {name: text for name, text in values.items() if is_given(name, text)}
         groups: dict[str, Any] = {
             field: _parse_group(group, given)
             for field, group in _groups().items()
@@ -246,6 +249,12 @@ class Settings(Group):
             directives=policy_directives(given),
             asset_directives=policy_directives(given, ASSET_CSP_PREFIX, ASSET_DIRECTIVES),
         )
+
+
+def is_given(name: str, text: str) -> bool:
+    """Whether a text sets a setting: any but an empty one, which only says something of a list that may be
+    empty though its default is not."""
+    return text != "" or name in EMPTY_COUNTS
 
 
 def setting_names() -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 import pytest
 from pydantic import SecretStr
 
+from cli.settings import read
+from domain.net.addresses import Denied
 from domain.settings import LocalStorage, S3Storage, Settings, SettingsError
 
 
@@ -18,6 +20,14 @@ def test_nothing_set_gives_the_defaults() -> None:
 
 def test_an_empty_text_means_not_set() -> None:
     assert Settings.parse({"DATABASE_URL": "", "PORT": ""}) == Settings()
+
+
+def test_an_empty_deny_list_denies_nothing() -> None:
+    assert Settings.parse({"IMPORT_IP_DENY_LIST": ""}).files.import_deny == ()
+    layers = {"environment": {"IMPORT_IP_DENY_LIST": ""}, ".env": {"IMPORT_IP_DENY_LIST": "10.0.0.0/8"}}
+    assert read(layers).settings.files.import_deny == ()
+    denied = Denied.parse(())
+    assert not denied.refuses("169.254.169.254") and not denied.refuses("127.0.0.1", ["127.0.0.1"])
 
 
 def test_lists_are_separated_by_commas() -> None:
