@@ -257,10 +257,11 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     installed.door.open(services)
     flow_runner = app[keys.FLOWS] = Flows(services, FlowStore(database), installed.operations)
     writer.filtering.filters = app[keys.EMITTER] = Emitter(installed.hooks, flow_runner)
+    post.filter = app[keys.EMITTER].letter
     app[keys.BACKGROUND] = set()
     recalling = Recalling(Archiver(database, Locations(settings.storage)), reader)
     app[keys.ITEMS] = items = Items(
-        reader, writer, contexts, rights, idempotency, past, flow_runner, recalling
+        reader, writer, contexts, rights, idempotency, past, flow_runner, recalling, app[keys.EMITTER]
     )
     preparing = Preparing(reader, reader.limits, settings.graphql.cost_limit)
     app[keys.GRAPHQL] = engine = Engine(

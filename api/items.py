@@ -10,13 +10,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+import orjson
+
 from api.commands import make_command
 from api.keys import Context
 from api.recalling import Recalling
 from domain.access.rights import Action
 from domain.errors import Forbidden
+from domain.flows.subscriptions import names_of_event
 from domain.model.keys import join_key
 from domain.query.parse import for_keys
+from domain.query.told import told as told_query
+from projections.emitter import Emitter
 from projections.flows.runner import Flows
 from projections.log.contexts import Contexts
 from projections.reading.past import PastReader, names_past
@@ -52,7 +57,9 @@ class Items:
         past: PastReader,
         flows: Flows,
         recalling: Recalling,
+        emitter: Emitter,
     ) -> None:
+        self._emitter = emitter
         self._flows = flows
         self.recalling = recalling
         self._reader = reader
@@ -69,7 +76,9 @@ class Items:
         found = context.model.collections.get(collection)
         reader = self._past if names_past(raw) else self._reader
         ask = reader.singleton if found is not None and found.singleton else reader.list
-        return await ask(context.model, context.rights, context.caller, collection, raw)
+        body = await ask(context.model, context.rights, context.caller, collection, raw)
+        await self._tell(context, collection, raw, body)
+        return body
 
     async def read_one(self, context: Context, collection: str, key: str, raw: Raw) -> bytes | None:
         """The item envelope, None when the caller can't see such an item."""
@@ -77,36 +86,55 @@ class Items:
         body = await reader.item(context.model, context.rights, context.caller, collection, key, raw)
         if body is None:
             await self.recalling.entry(collection, key)
+        await self._tell(context, collection, raw, body, [key])
         return body
 
     async def read_version(self, context: Context, collection: str, key: str, raw: Raw) -> Versioned:
         """As :meth:`read_one`, with the item's version; earlier states have none."""
         if names_past(raw):
             return await self.read_one(context, collection, key, raw), None
-        found = await self._reader.item_version(
+        body, version = await self._reader.item_version(
             context.model, context.rights, context.caller, collection, key, raw
         )
-        if found[0] is None:
+        if body is None:
             await self.recalling.entry(collection, key)
-        return found
+        await self._tell(context, collection, raw, body, [key])
+        return body, version
 
     async def read_many(self, context: Context, collection: str, keys: Sequence[str], raw: Raw) -> bytes:
         """The list envelope of those of the keys that the caller can see."""
         reader = self._past if names_past(raw) else self._reader
-        return await reader.by_keys(context.model, context.rights, context.caller, collection, keys, raw)
+        body = await reader.by_keys(context.model, context.rights, context.caller, collection, keys, raw)
+        await self._tell(context, collection, raw, body, keys)
+        return body
 
     async def read_singleton(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The item envelope of a singleton, its defaults when no row is stored."""
         reader = self._past if names_past(raw) else self._reader
-        return await reader.singleton(context.model, context.rights, context.caller, collection, raw)
+        body = await reader.singleton(context.model, context.rights, context.caller, collection, raw)
+        await self._tell(context, collection, raw, body)
+        return body
 
     async def read_singleton_version(self, context: Context, collection: str, raw: Raw) -> Versioned:
         """As :meth:`read_singleton`, with the version of its row; earlier states have none."""
         if names_past(raw):
             return await self.read_singleton(context, collection, raw), None
-        return await self._reader.singleton_version(
+        body, version = await self._reader.singleton_version(
             context.model, context.rights, context.caller, collection, raw
         )
+        await self._tell(context, collection, raw, body)
+        return body, version
+
+    async def tell_read(
+        self, context: Context, collection: str, told: Callable[[], tuple[Mapping[str, Any], Any]]
+    ) -> None:
+        """Tell whoever listens of a read: of the query and what was answered, one item or several."""
+        names = names_of_event(collection, "read")
+        if await self._emitter.tells(names):
+            query, found = told()
+            payload = found if isinstance(found, list) else [found]
+            meta = {"payload": payload, "query": query, "collection": collection}
+            self._emitter.act(names, meta, context.caller)
 
     async def matching(self, context: Context, collection: str, query: Mapping[str, Any]) -> list[str]:
         """The keys of the items a query selects among those that the caller may read: what a change of them
@@ -191,6 +219,23 @@ class Items:
         """An update that Acta makes on the caller's behalf: no rights are asked, no activity is shown."""
         command = (await make_command(self._contexts, context)).unlimited().noting(silent=True)
         return await self._writer.update(command, context.model, collection, keys, payload)
+
+    async def _tell(
+        self, context: Context, collection: str, raw: Raw, body: bytes | None, keys: Sequence[str] = ()
+    ) -> None:
+        def told() -> tuple[Mapping[str, Any], Any]:
+            assert body is not None
+            query, columns = (
+                told_query(self._reader.members(raw)),
+                context.model.collections[collection].primary_key,
+            )
+            if keys and len(columns) == 1:
+                chosen: dict[str, Any] = {"_in": list(keys)} if len(keys) > 1 else {"_eq": keys[0]}
+                query["filter"] = {columns[0]: chosen}
+            return query, orjson.loads(body)["data"]
+
+        if body is not None:
+            await self.tell_read(context, collection, told)
 
     async def _keys_of(
         self,

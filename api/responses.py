@@ -57,14 +57,21 @@ def no_content() -> web.Response:
     return web.Response(status=204, headers=PLAIN)
 
 
-def failure(error: ActaError | ErrorGroup) -> web.Response:
-    """The error envelope."""
-    errors = error.errors if isinstance(error, ErrorGroup) else (error,)
-    body = orjson.dumps(
-        {"errors": [entry.entry() for entry in errors]}, default=str, option=orjson.OPT_NON_STR_KEYS
-    )
+def entries_of(error: ActaError | ErrorGroup) -> list[dict[str, Any]]:
+    """An error as its answer tells of it: one object, or several."""
+    return [entry.entry() for entry in _errors(error)]
+
+
+def failure(error: ActaError | ErrorGroup, entries: list[dict[str, Any]] | None = None) -> web.Response:
+    """The error envelope; with other ``entries`` than the error's own where they are given."""
+    shown = entries_of(error) if entries is None else entries
+    body = orjson.dumps({"errors": shown}, default=str, option=orjson.OPT_NON_STR_KEYS)
     response = raw_json(body, error.status)
-    for entry in errors:
+    for entry in _errors(error):
         if isinstance(entry, (ServiceUnavailable, RequestsExceeded)):
             response.headers["Retry-After"] = str(entry.retry_after)
     return response
+
+
+def _errors(error: ActaError | ErrorGroup) -> tuple[ActaError, ...]:
+    return tuple(error.errors) if isinstance(error, ErrorGroup) else (error,)

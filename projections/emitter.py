@@ -24,6 +24,8 @@ from projections.flows.runner import Flows
 
 log = logging.getLogger("acta.flows")
 DEEPEST: Final = 20
+AT_ONCE: Final = 8
+MOST_WAITING: Final = 1000
 # What ties the record of a file to its bytes.
 _FIXED: Final[Mapping[str, tuple[str, ...]]] = {
     "directus_files": ("id", "storage", "filename_disk", "filesize", "uploaded_on")
@@ -38,6 +40,7 @@ class Emitter:
         self._hooks = hooks
         self._flows = flows
         self._telling: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     async def listens(self, collection: str, action: Action) -> bool:
         """Whether anybody wants to be asked about such a write."""
@@ -45,6 +48,20 @@ class Emitter:
         if not flows and not self._hooks.filtering:
             return False
         return any(name in flows or self._hooks.filters(name) for name in names_of_event(collection, action))
+
+    async def asks(self, name: str) -> bool:
+        """Whether anybody wants to be asked about an event."""
+        return name in await self._flows.store.filters() or bool(self._hooks.filters(name))
+
+    async def tells(self, names: Sequence[str]) -> bool:
+        """Whether anybody wants to be told of an event."""
+        flows = await self._flows.store.actions()
+        return any(name in flows for name in names) or bool(self._hooks.actions(names))
+
+    def tells_at_once(self, name: str) -> bool:
+        """As :meth:`tells`, as far as it is known without asking the database."""
+        known = self._flows.store.known
+        return (known is not None and name in known.actions) or bool(self._hooks.actions((name,)))
 
     async def payload(
         self,
@@ -95,21 +112,32 @@ class Emitter:
             found = await self.filter(names[-1], names, dict(payload), members, caller)
         return dict(found) if isinstance(found, Mapping) else {}
 
+    async def letter(self, letter: Mapping[str, Any]) -> Any:
+        """What filters make of a letter. Raises as :meth:`payload`."""
+        return await self.filter("email.send", ("email.send",), letter, {}, None)
+
     def act(self, names: Sequence[str], meta: Mapping[str, Any], caller: Caller | None) -> None:
-        """Tell, in the background, of what the log does not hold; the last of the names is the event's."""
+        """Tell, in the background, of what the log does not hold; the last of the names is the event's.
+
+        A few are told at once; so many may wait, the others are dropped.
+        """
+        if len(self._telling) >= MOST_WAITING:
+            log.error("%s was told to nobody: %d others wait", names[-1], MOST_WAITING)
+            return
         task = asyncio.create_task(self._act(names, {"event": names[-1], **meta}, caller))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
     async def _act(self, names: Sequence[str], meta: dict[str, Any], caller: Caller | None) -> None:
         caller = None if caller == SYSTEM else caller
-        await self._hooks.tell(names, meta, caller)
-        try:
-            flows = await self._flows.store.actions()
-            for flow in (flow for name in names for flow in flows.get(name, ())):
-                await self._flows.run(flow, meta, await self._flows.known(caller))
-        except Exception:
-            log.exception("flows could not be told of %s", names[-1])
+        async with self._places:
+            await self._hooks.tell(names, meta, caller)
+            try:
+                flows = await self._flows.store.actions()
+                for flow in (flow for name in names for flow in flows.get(name, ())):
+                    await self._flows.run(flow, meta, await self._flows.known(caller))
+            except Exception:
+                log.exception("flows could not be told of %s", names[-1])
 
     async def close(self) -> None:
         """End what is still being told."""

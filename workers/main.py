@@ -12,6 +12,7 @@ from projections.database import Database
 from projections.prepare import prepare
 from projections.tables.store import ModelStore
 from services.extensions.loading import load
+from services.mail.wiring import post_of
 from workers import presets, sealer
 from workers.actions import Actions
 from workers.external import External
@@ -51,7 +52,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     async with await Database.open(url, maximum=most, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
-        async with asyncio.TaskGroup() as group:
+        async with post_of(settings, database) as post, asyncio.TaskGroup() as group:
             kafka, where = settings.kafka, settings.database
             models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
             group.create_task(_watch(models, stop))
@@ -59,7 +60,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 running.append(Publisher(kafka, form_of(settings, models)))
             if kafka.registry_url:
                 group.create_task(Registry(kafka, models).run(stop))
-            running.append(Notices(settings, database))
+            running.append(Notices(settings, database, post))
             if extensions.hooks.acting:
                 running.append(Actions(extensions.hooks, extensions.door, database))
             group.create_task(sealer.run(database, stop))
@@ -73,7 +74,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 group.create_task(external.run(stop, leadership))
             group.create_task(presets.run(settings, database, stop))
             group.create_task(webhooks.run(settings, database, models, leadership, noting, stop))
-            group.create_task(flows.run(settings, database, leadership, beginning, extensions, stop))
+            group.create_task(flows.run(settings, database, leadership, beginning, extensions, post, stop))
             for follower in running:
                 group.create_task(follow(follower, database, wake, stop, leadership))
 

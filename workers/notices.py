@@ -19,7 +19,6 @@ from projections.log import positions
 from projections.system.accounts import Accounts
 from services.mail.markdown import rendered
 from services.mail.post import Post
-from services.mail.wiring import post_of
 from workers.follower import Batch, OutwardFollower
 
 COLLECTION = "directus_notifications"
@@ -34,11 +33,10 @@ class Notices(OutwardFollower):
     batch: ClassVar[int] = 500
     from_start: ClassVar[bool] = False
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, post: Post) -> None:
         self._accounts = Accounts(database)
         self._settings = settings
-        self._database = database
-        self._post: Post | None = None
+        self._post = post
 
     async def skipped(self, connection: Connection, after: int) -> int:
         """All, while no event tells of notifications."""
@@ -53,12 +51,6 @@ class Notices(OutwardFollower):
             if created and not _NO_NEWS & (record.meta or {}).keys():
                 await self._write(record.payload or {})
 
-    async def close(self) -> None:
-        """Give letters on their way a little time."""
-        if self._post is not None:
-            await self._post.close()
-            self._post = None
-
     async def _write(self, notification: dict[str, object]) -> None:
         with suppress(ValueError):
             user = UUID(str(notification.get("recipient")))
@@ -70,9 +62,4 @@ class Notices(OutwardFollower):
                 "html": rendered(str(notification.get("message") or "")),
                 "url": f"{base}/admin/users/{user}" if reader.app else None,
             }
-            self._carrier().letter(reader.email, str(notification.get("subject") or ""), "base", variables)
-
-    def _carrier(self) -> Post:
-        if self._post is None:
-            self._post = post_of(self._settings, self._database)
-        return self._post
+            self._post.letter(reader.email, str(notification.get("subject") or ""), "base", variables)

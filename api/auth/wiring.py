@@ -47,7 +47,7 @@ def wire(app: web.Application, rights: RightsStore) -> None:
         from api.auth.sso.providers import Providers, clients_of
         from api.auth.sso.users import ProviderUsers
 
-        members = ProviderUsers(accounts, users, rights, seal)
+        members = ProviderUsers(accounts, users, rights, seal, app[keys.EMITTER])
         app[keys.PROVIDERS] = providers = Providers(
             clients_of(settings), members, accounts, issuer, login, counters
         )

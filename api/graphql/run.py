@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import orjson
 from aiohttp import web
 from graphql import (
     DocumentNode,
@@ -160,6 +162,9 @@ class Engine:
                 found = [(values[0] if values else None) if plans[0].single else listed(b"[", values, b"]")]
             else:
                 found = list(values)
+        for plan, value in zip(plans, found, strict=True):
+            if isinstance(value, bytes):
+                await self.items.tell_read(context, plan.collection, partial(_told, value))
         columns = zip(prepared.plans, prepared.columns, strict=True)
         return {entry.name: found[column] for entry, column in columns}
 
@@ -258,6 +263,11 @@ class Engine:
         # What operations of the server answer may be secret, and is made anew.
         context.once = once if kept else None
         return answer.body()
+
+
+def _told(value: bytes) -> tuple[dict[str, Any], Any]:
+    # What the document selected is in the names of the members.
+    return {}, orjson.loads(value)
 
 
 def _enter(

@@ -20,7 +20,7 @@ from api.keys import (
     SOCKET_PATHS,
     Context,
 )
-from api.responses import failure
+from api.refusing import refusal
 from domain.errors import InvalidCredentials, InvalidToken
 
 UPGRADE = hdrs.UPGRADE
@@ -56,7 +56,7 @@ def _is_open(request: web.Request) -> bool:
 
 
 async def _refused(request: web.Request, error: InvalidCredentials | InvalidToken) -> web.Response:
-    response = failure(error)
+    response = await refusal(request, error)
     settings = request.app[SETTINGS].auth
     token, from_cookie = token_of(request, settings.session_cookie_name)
     if from_cookie:

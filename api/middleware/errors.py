@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.keys import CONTEXT, REQUEST_ID
-from api.responses import failure
+from api.refusing import is_handled, refusal
+from api.responses import no_content
 from domain.errors import ActaError, ErrorGroup, InternalError, InvalidPayload, RouteNotFound
 
 log = logging.getLogger("acta.api")
@@ -21,20 +22,22 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except (ActaError, ErrorGroup) as error:
-        return failure(error)
+        return await refusal(request, error)
     except web.HTTPRequestEntityTooLarge:
-        return failure(InvalidPayload("Request body is too large"))
+        return await refusal(request, InvalidPayload("Request body is too large"))
     except web.RequestPayloadError as error:
-        return failure(InvalidPayload(f"The body can't be read: {error}"))
+        return await refusal(request, InvalidPayload(f"The body can't be read: {error}"))
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-        return failure(RouteNotFound(request.path))
+        if await is_handled(request):
+            return no_content()
+        return await refusal(request, RouteNotFound(request.path))
     except web.HTTPException:
         raise
     except (ConnectionResetError, asyncio.CancelledError):
         raise
     except Exception as error:
         log.exception("request %s failed: %s %s", request.get(REQUEST_ID), request.method, request.path)
-        return failure(_unexpected(request, error))
+        return await refusal(request, _unexpected(request, error))
 
 
 def _unexpected(request: web.Request, error: Exception) -> InternalError:

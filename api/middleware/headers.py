@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import istr
 from xxhash import xxh3_64_hexdigest
 
-from api.keys import REQUEST_ID, VERSION
+from api.keys import EMITTER, REQUEST_ID, VERSION
+from api.refusing import RESPONSE, tell_response
 from api.responses import COMMON
 
 X_REQUEST_ID = istr("X-Request-Id")
@@ -21,7 +23,15 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id before, and the answer its headers after the handler."""
     identifier = request_id()
     request[REQUEST_ID] = identifier
-    response = await handler(request)
+    emitter = request.app[EMITTER]
+    began = time.perf_counter() if emitter.tells_at_once(RESPONSE) else None
+    response = _completed(request, await handler(request), identifier)
+    if began is not None:
+        tell_response(request, response, began)
+    return response
+
+
+def _completed(request: web.Request, response: web.StreamResponse, identifier: str) -> web.StreamResponse:
     if response.prepared:
         return response
     found = response.headers

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
+from domain.flows.templates import resolve
 from domain.items.secrets import secrets_in
 from domain.log_lines import REDACTED
 from domain.model.schema import Model
@@ -33,8 +34,13 @@ def redacted(value: Any, environment: Mapping[str, Any], secrets: Collection[str
 
 
 def secret_texts(model: Model, trigger: Any) -> frozenset[str]:
-    """The texts in a trigger's payload that its collection's secret fields are given."""
-    if not isinstance(trigger, Mapping) or not isinstance(trigger.get("collection"), str):
+    """The texts in a trigger's payload that its collection's secret fields are given; of a letter the link,
+    which may let its reader in."""
+    if not isinstance(trigger, Mapping):
+        return frozenset()
+    if trigger.get("event") == "email.send":
+        return frozenset(_texts(resolve("payload.template.data.url", trigger)))
+    if not isinstance(trigger.get("collection"), str):
         return frozenset()
     found = secrets_in(model, trigger["collection"], trigger.get("payload"))
     return frozenset(text for _, value in found for text in _texts(value))

@@ -200,4 +200,12 @@ def raised(run: Run) -> ActaError | ErrorGroup:
     error = run.error
     if isinstance(error, ActaError | ErrorGroup):
         return error
+    # A value that is no error: full-access callers see what it was.
+    if isinstance(error, Rejected) and run.caller is not None and run.caller.admin:
+        return InternalError(_words(error.value))
     return InternalError()
+
+
+def _words(value: Any) -> str:
+    text = value.get("message") if isinstance(value, Mapping) else value
+    return text if isinstance(text, str) and text else orjson.dumps(value, default=str).decode()

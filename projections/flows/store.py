@@ -57,6 +57,11 @@ class FlowStore:
         """The flows that are told of what has happened, by the names of the events."""
         return (self._listening or await self._listeners()).actions
 
+    @property
+    def known(self) -> Listening | None:
+        """All of them, where they are at hand; None for the moment after a change."""
+        return self._listening
+
     async def _listeners(self) -> Listening:
         async with self._turn:
             return self._listening or await self._found()
@@ -90,8 +95,10 @@ class FlowStore:
                 try:
                     await connection.execute(SQL["listen"])
                     self.forget()
+                    await self._listeners()
                     async for _ in connection.notifies():
                         self.forget()
+                        await self._listeners()
                 finally:
                     await connection.close()
             except (ServiceUnavailable, psycopg.Error, OSError) as error:

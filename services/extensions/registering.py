@@ -28,6 +28,8 @@ MOMENTS: Final = (
     "routes.after",
     "app.after",
 )
+# What a filter calls off by answering false.
+_CANCELLED: Final = frozenset({"email.send"})
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "SEARCH", "HEAD")
 
 
@@ -79,6 +81,8 @@ class Registrar:
             found = await call(
                 self._name, context.log, function, payload, dict(meta), context, seconds=self._seconds
             )
+            if found is False and meta.get("event") in _CANCELLED:
+                return None
             try:
                 return _fitting(payload if found is None else found, payload)
             except TypeError as error:

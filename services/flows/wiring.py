@@ -28,6 +28,7 @@ class Wired:
     flows: Flows
     models: ModelStore
     rights: RightsStore
+    emitter: Emitter
 
 
 async def flows_for(
@@ -45,5 +46,5 @@ async def flows_for(
     services = FlowServices(database, models, reader, writer, rights, contexts, world, settings.flows)
     extensions.door.open(services)
     flows = Flows(services, FlowStore(database), extensions.operations)
-    writer.filtering.filters = Emitter(extensions.hooks, flows)
-    return Wired(flows, models, rights)
+    writer.filtering.filters = emitter = Emitter(extensions.hooks, flows)
+    return Wired(flows, models, rights, emitter)

@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
-from typing import TypeAlias
+from typing import Any, Self, TypeAlias
 
 from domain.settings import MailSettings
 from services.mail.limits import MailLimits
 from services.mail.sending import Letter, NotSent, send, verify
-from services.mail.templates import TemplateError, render
+from services.mail.templates import TemplateError, alike, render
 
 log = logging.getLogger("acta.mail")
 
@@ -29,6 +29,10 @@ VERIFIED_SECONDS = 60.0
 
 Defaults = Callable[[], Awaitable[Mapping[str, object]]]
 """The variables that every template gets; ``projectName`` is the sender's name as well."""
+
+Filter = Callable[[Mapping[str, Any]], Awaitable[Any]]
+"""What is made of a letter (``to``, ``subject``, ``template`` with ``name`` and ``data``, or ``html``) before
+it is written; anything but such an object cancels it."""
 
 Posted: TypeAlias = tuple[str, str, str, dict[str, object]]
 """Address, subject, template and its variables."""
@@ -41,11 +45,18 @@ class Post:
         self._settings = settings
         self._defaults = defaults
         self.limits = limits
+        self.filter: Filter | None = None
         self._waiting: deque[Posted] = deque()
         self._handing: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._verified: tuple[float, str | None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def letter(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> bool:
         """Send a letter soon; never raises, never waits. False when there is no place for it."""
@@ -98,26 +109,46 @@ class Post:
             task.add_done_callback(self._sending.discard)
 
     async def _deliver(self, to: str, subject: str, template: str, variables: dict[str, object]) -> None:
+        try:
+            letter = await self._written(to, subject, template, variables)
+            if letter is not None:
+                await self._hand_in(letter, f"{template} to {to}")
+        except TemplateError as error:
+            log.error("mail to %s not written: %s", to, error)
+        except Exception:
+            log.exception("mail %s to %s failed", template, to)
+
+    async def _hand_in(self, letter: Letter, what: str) -> None:
         for pause in (*PAUSES_SECONDS, None):
             try:
                 async with self._places:
-                    await self._try(to, subject, template, variables)
+                    await send(self._settings, letter)
                 return
             except NotSent as error:
                 if error.lasting or pause is None:
-                    log.error("mail %s to %s not sent: %s", template, to, error)
+                    log.error("mail %s not sent: %s", what, error)
                     return
-                log.warning("mail %s to %s is tried again: %s", template, to, error)
+                log.warning("mail %s is tried again: %s", what, error)
                 await asyncio.sleep(pause)
-            except TemplateError as error:
-                log.error("mail to %s not written: %s", to, error)
-                return
-            except Exception:
-                log.exception("mail %s to %s failed", template, to)
-                return
 
-    async def _try(self, to: str, subject: str, template: str, variables: dict[str, object]) -> None:
+    async def _written(
+        self, to: str, subject: str, template: str, variables: Mapping[str, object]
+    ) -> Letter | None:
+        """The letter as it is sent; None when a filter has cancelled it. Raises TemplateError."""
+        readers, html = [to], None
+        if self.filter is not None:
+            page = {"name": template, "data": dict(variables)}
+            found = await self.filter({"to": to, "subject": subject, "template": page})
+            if not isinstance(found, Mapping):
+                log.info("mail %s to %s was cancelled by a filter", template, to)
+                return None
+            named, html, changed = found.get("to", to), found.get("html"), found.get("template")
+            readers = [str(reader) for reader in (named if isinstance(named, list) else [named])]
+            subject = str(found.get("subject", subject))
+            if isinstance(changed, Mapping):
+                template = str(changed.get("name", template))
+                variables = alike(variables, changed.get("data"))
         everywhere = await self._defaults()
-        html = render(template, self._settings.templates, {**everywhere, **variables})
-        name = str(everywhere.get("projectName") or "")
-        await send(self._settings, Letter((to,), subject, html, name))
+        if not isinstance(html, str):
+            html = render(template, self._settings.templates, {**everywhere, **variables})
+        return Letter(readers, subject, html, str(everywhere.get("projectName") or ""))

@@ -42,6 +42,15 @@ def as_html(text: str) -> object:
     return Markup(text)
 
 
+def alike(before: Mapping[str, object], after: object) -> dict[str, object]:
+    """Variables that somebody has changed: what was HTML is still."""
+    found = dict(after) if isinstance(after, Mapping) else {}
+    for name, value in before.items():
+        if isinstance(value, Markup) and isinstance(found.get(name), str):
+            found[name] = Markup(str(found[name]))
+    return found
+
+
 @lru_cache(maxsize=8)
 def _environment(folder: str) -> Environment:
     loaders = [CachingFileSystemLoader(path, ext=".liquid") for path in (Path(folder), BUILT_IN)]

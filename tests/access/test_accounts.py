@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import psycopg
@@ -36,6 +37,37 @@ async def test_a_forgotten_password(api: Client, anonymous: Client, mail: Mailbo
     assert refreshed.status == 401
     stale = await anonymous.request("GET", "/users/me", headers=bearer(before["access_token"]))
     assert stale.status == 401
+
+
+async def test_letters_are_shown_to_filters(
+    api: Client, anonymous: Client, mail: Mailbox, served_url: str
+) -> None:
+    """A flow may change a letter; the link in it, which lets its reader in, is not written down."""
+    her = await person(api)
+    flow = str(uuid4())
+    step = {"name": "x", "key": "x", "type": "transform", "position_x": 1, "position_y": 1}
+    data = {"url": "{{ $trigger.payload.template.data.url }}", "email": "you"}
+    letter = {
+        "to": "{{ $trigger.payload.to }}",
+        "subject": "Mine",
+        "template": {"name": "password-reset", "data": data},
+    }
+    options = {"type": "filter", "scope": ["email.send"], "return": "$last"}
+    values = {"id": flow, "name": "f", "status": "active", "trigger": "event", "options": options}
+    await api.post("/flows", values)
+    made = await api.post("/operations", {**step, "flow": flow, "options": {"json": letter}})
+    await api.patch(f"/flows/{flow}", {"operation": made.data["id"]})
+    await anonymous.post("/auth/password/request", {"email": her.email})
+    sent = await mail.letter(her.email)
+    await api.delete(f"/flows/{flow}")
+    assert sent["Subject"] == "Mine"
+    assert "token=" in sent.get_content()
+    with psycopg.connect(served_url) as connection:
+        [(run,)] = connection.execute(
+            "select payload::text from acta.events where topic = 'flow.run' and item = %s", [flow]
+        ).fetchall()
+    assert "password-reset" in run
+    assert "token=" not in run
 
 
 async def test_who_is_unknown_is_not_told(api: Client, anonymous: Client, mail: Mailbox) -> None:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -18,7 +18,7 @@ from projections.database import Connection
 from services.flows.world import World
 from services.mail.limits import MailLimits
 from services.mail.post import Post
-from services.mail.templates import render
+from services.mail.templates import as_html, render
 from services.web.guarded import GuardedClient
 from tests.support.server import free_port
 from tests.support.smtp import Mailbox
@@ -125,3 +125,38 @@ def test_what_a_project_has_not_is_left_out() -> None:
     given = render("base", "nowhere", {**empty, "projectLogo": url, "projectUrl": url, "html": "x"})
     assert given.count(url) == 2
     assert "Hello" not in render("user-registration", "nowhere", {**empty, "email": "a@example.com"})
+
+
+async def test_a_filter_changes_and_cancels_letters(mail: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    asked: list[Any] = []
+
+    async def filter_(letter: Mapping[str, Any]) -> Any:
+        asked.append(letter)
+        match letter["subject"]:
+            case "change":
+                page = {
+                    "name": "base",
+                    "data": {**letter["template"]["data"], "url": "https://example.com/x"},
+                }
+                return {**letter, "to": ["other@example.com"], "subject": "changed", "template": page}
+            case "own":
+                return {**letter, "html": "<p>mine</p>"}
+            case "fail":
+                raise RuntimeError("never mind")
+        return None
+
+    async with post(mail.port) as letters:
+        letters.filter = filter_
+        for subject in ("fail", "cancel", "change", "own"):
+            letters.letter("reader@example.com", subject, "base", {"html": as_html("<b>x</b>")})
+        changed = await mail.letter("other@example.com")
+        own = await mail.letter("reader@example.com")
+    assert (changed["Subject"], own["Subject"]) == ("changed", "own")
+    assert "<b>x</b>" in changed.get_content()
+    assert "https://example.com/x" in changed.get_content()
+    assert own.get_content().strip() == "<p>mine</p>"
+    assert [letter["subject"] for letter in asked] == ["fail", "cancel", "change", "own"]
+    assert "cancelled by a filter" in caplog.text
+    assert "never mind" in caplog.text
+    assert not mail.letters

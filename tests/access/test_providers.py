@@ -155,6 +155,34 @@ async def test_oauth(browser: aiohttp.ClientSession, providers: Everybody, api: 
     assert await through(browser, provider, "plain") == "/in?reason=INVALID_CREDENTIALS"
 
 
+async def test_filters_see_users_of_providers(
+    browser: aiohttp.ClientSession, providers: Everybody, api: Client
+) -> None:
+    """They may change what is written of them, but not whose they are, and refuse them."""
+    provider = providers.oauth
+    flows = []
+    for event, title in (("create", "{{ $trigger.identifier }}"), ("update", "again")):
+        change = {"title": title, "email": "f@example.com", "external_identifier": "somebody else"}
+        if event == "update":
+            change.pop("external_identifier")
+        options = {"type": "filter", "scope": [f"auth.{event}"], "return": "$last"}
+        values = {"name": event, "status": "active", "trigger": "event", "options": options}
+        flow = (await api.post("/flows", values)).data["id"]
+        step = {"name": "x", "key": "x", "type": "transform", "position_x": 1, "position_y": 1}
+        made = await api.post("/operations", {**step, "flow": flow, "options": {"json": change}})
+        await api.patch(f"/flows/{flow}", {"operation": made.data["id"]})
+        flows.append(flow)
+    provider.profile = {"email": "f@example.com", "account": {"id": "f-1"}}
+    assert await through(browser, provider, "plain") == "/in"
+    (user,) = await users(api, "f@example.com")
+    assert (user["external_identifier"], user["provider"]) == ("f-1", "plain")
+    assert (await api.get(f"/users/{user['id']}", fields="title")).data["title"] == "f-1"
+    assert await through(browser, provider, "plain") == "/in"
+    assert (await api.get(f"/users/{user['id']}", fields="title")).data["title"] == "again"
+    for flow in flows:
+        await api.delete(f"/flows/{flow}")
+
+
 async def test_an_oauth_answer_belongs_to_one_browser(
     browser: aiohttp.ClientSession, providers: Everybody, server: Server
 ) -> None:

@@ -8,7 +8,7 @@ from domain.settings import Settings
 from projections.database import Database
 from services.extensions.loading import Extensions
 from services.flows.wiring import flows_for
-from services.mail.wiring import post_of
+from services.mail.post import Post
 from workers.flows.beginning import FlowFollower
 from workers.flows.executing import Executor
 from workers.flows.schedules import Schedules
@@ -24,11 +24,12 @@ async def run(
     leadership: Leadership,
     follower: FlowFollower,
     extensions: Extensions,
+    post: Post,
     stop: asyncio.Event,
 ) -> None:
     """Execute runs and schedules while this process leads the follower of flows."""
-    post = post_of(settings, database)
     wired = await flows_for(settings, database, post, extensions)
+    post.filter = wired.emitter.letter
     watched = (wired.models.watch, wired.rights.watch, wired.flows.store.watch)
     watches = [asyncio.create_task(watch()) for watch in watched]
 
@@ -43,7 +44,6 @@ async def run(
         for task in watches:
             task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
-        await post.close()
 
 
 async def _execute(

@@ -12,6 +12,7 @@ from api.auth.issuing import caller_of
 from domain.access.emails import is_email
 from domain.access.sealed import Seal
 from domain.errors import InvalidCredentials, InvalidProvider, RecordNotUnique
+from projections.emitter import Emitter
 from projections.system.accounts import Account, Accounts
 from projections.system.rights import RightsStore
 from projections.system.users import UserLog
@@ -38,7 +39,10 @@ class Profile:
 class ProviderUsers:
     """Finds, makes and refreshes users of providers."""
 
-    def __init__(self, accounts: Accounts, users: UserLog, rights: RightsStore, seal: Seal) -> None:
+    def __init__(
+        self, accounts: Accounts, users: UserLog, rights: RightsStore, seal: Seal, emitter: Emitter
+    ) -> None:
+        self._emitter = emitter
         self._accounts = accounts
         self._users = users
         self._rights = rights
@@ -60,7 +64,8 @@ class ProviderUsers:
             return await self._made(profile, origin, request)
         if account.provider != profile.provider or account.status != "active":
             raise InvalidCredentials()
-        changes = self._changes(account, profile, sync=sync)
+        changes = await self._asked("auth.update", self._changes(account, profile, sync=sync), profile)
+        changes |= self._secret(profile)
         if changes:
             await self._settled(
                 self._users.change(caller_of(account.id, account.role, origin), request, account.id, changes)
@@ -79,13 +84,14 @@ class ProviderUsers:
         await self._users.change(caller_of(user, None, origin), request, user, data, silent=True)
 
     async def _made(self, profile: Profile, origin: Origin, request: UUID) -> Account:
-        payload = {
-            "provider": profile.provider,
-            "external_identifier": profile.identifier,
+        bound = {"provider": profile.provider, "external_identifier": profile.identifier}
+        given = {
+            **bound,
             "role": str(profile.role) if profile.role else None,
             **self._personal(profile),
-            **self._secret(profile),
         }
+        # What says whose user it is, is for nobody to change.
+        payload = {**await self._asked("auth.create", given, profile), **bound, **self._secret(profile)}
         try:
             user = await self._settled(self._users.create(caller_of(None, None, origin), request, payload))
         except RecordNotUnique:
@@ -95,7 +101,7 @@ class ProviderUsers:
         return account
 
     def _changes(self, account: Account, profile: Profile, *, sync: bool) -> dict[str, Any]:
-        changes = self._secret(profile)
+        changes: dict[str, Any] = {}
         if profile.role_given and profile.role != account.role:
             changes["role"] = str(profile.role) if profile.role else None
         if sync:
@@ -104,6 +110,16 @@ class ProviderUsers:
                 # Writing an address, even the same one, would end the user's sessions.
                 changes.pop("email", None)
         return changes
+
+    async def _asked(self, event: str, payload: dict[str, Any], profile: Profile) -> dict[str, Any]:
+        """What filters make of a user before it is written; they may refuse it."""
+        members = {
+            "identifier": profile.identifier,
+            "provider": profile.provider,
+            "providerPayload": {"userInfo": {"email": profile.email, **self._personal(profile)}},
+        }
+        found = await self._emitter.filter(event, (event,), payload, members, None)
+        return dict(found) if isinstance(found, dict) else {}
 
     def _personal(self, profile: Profile) -> dict[str, Any]:
         found: dict[str, Any] = {
