@@ -11,6 +11,7 @@ from api.rest.resources import SYSTEM
 from api.rest.server import VERSION as REFERENCE
 from domain.errors import Forbidden, RouteNotFound
 from domain.model.openapi import specification
+from domain.model.visible import readable
 from domain.streams.specs import document
 
 VERSION = "0.1.0"
@@ -25,7 +26,7 @@ async def events(request: web.Request) -> web.Response:
     kafka = request.app[SETTINGS].kafka
     found = document(
         (
-            collection
+            readable(collection, context.rights)
             for name, collection in context.model.collections.items()
             if collection.writable and context.rights.may(name, "read")
         ),

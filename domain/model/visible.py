@@ -51,14 +51,8 @@ def fields(model: Model, rights: Rights, name: str | None = None) -> Model:
     if name is not None and (name not in model.collections or not rights.may(name, "read")):
         raise Forbidden.collection(name) if rights.admin else Forbidden()
     chosen = model.collections if name is None else {name: model.collections[name]}
-    if rights.admin:
-        return Model(model.version, chosen)
-    kept = {}
-    for key, entry in chosen.items():
-        readable = {one: found for one, found in entry.fields.items() if may_read(rights, key, one)}
-        if readable:
-            kept[key] = replace(entry, fields=readable)
-    return Model(model.version, kept)
+    seen = {key: readable(entry, rights) for key, entry in chosen.items()}
+    return Model(model.version, {key: entry for key, entry in seen.items() if rights.admin or entry.fields})
 
 
 def field(model: Model, rights: Rights, name: str, wanted: str) -> tuple[Collection, Field]:
@@ -102,6 +96,14 @@ def relation(model: Model, rights: Rights, name: str, wanted: str) -> Relation:
         if entry.field == wanted:
             return entry
     raise Forbidden()
+
+
+def readable(entry: Collection, rights: Rights) -> Collection:
+    """A collection with the fields that the caller may read."""
+    if rights.admin:
+        return entry
+    kept = {name: found for name, found in entry.fields.items() if may_read(rights, entry.name, name)}
+    return replace(entry, fields=kept)
 
 
 def may_read(rights: Rights, name: str, wanted: str) -> bool:

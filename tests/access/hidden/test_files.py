@@ -42,6 +42,7 @@ async def test_what_a_file_holds(caller: Files, foreign: str) -> None:
         ("POST", f"/files/{foreign}/presigned", {}),
         ("GET", f"/files/{foreign}/contents", None),
         ("GET", f"/files/{foreign}/contents/{'0' * 64}", None),
+        ("POST", f"/files/{foreign}/contents/{'0' * 64}/restore", None),
         ("GET", f"/files/{foreign}/duplicates", None),
         ("POST", "/assets/files", {"ids": [foreign]}),
         ("DELETE", f"/files/{foreign}", None),

@@ -128,6 +128,9 @@ async def test_graphql(admin: Files, caller: Files, position: int) -> None:
     sdl = await caller.get("/server/specs/graphql/items")
     assert b"docs" in sdl.body
     assert b"secret" not in sdl.body
+    events = str((await caller.get("/server/specs/events")).body)
+    assert "docs" in events
+    assert "'secret'" not in events
     described = await caller.get("/server/specs/oas")
     assert "docs" in str(described.body)
     assert "secret" not in str(described.body["components"]["schemas"])
