@@ -84,11 +84,15 @@ def _without_secret(found: ActaError, attempt: Attempt | None) -> ActaError:
 
 
 def _about_a_value(error: psycopg.Error, attempt: Attempt | None) -> bool:
-    """Whether a type's own reader complains; some use the codes of wrong statements (``tsvector``)."""
+    """Whether a type's own reader complains of a value that was written."""
     if attempt is None or not attempt.payloads:
         return False
-    unplaced = error.sqlstate == "42601" and error.diag.statement_position is None
-    return unplaced or _parameter_column(error, attempt) is not None
+    return unreadable(error) or _parameter_column(error, attempt) is not None
+
+
+def unreadable(error: psycopg.Error) -> bool:
+    """Whether a type's own reader complains with the code of wrong statements, as ``tsvector`` does."""
+    return error.sqlstate == "42601" and error.diag.statement_position is None
 
 
 def _of_driver(error: psycopg.Error) -> ActaError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from domain.errors import ActaError, InvalidQuery
-from projections.errors import translate
+from projections.errors import translate, unreadable
 
 # 42804 datatype_mismatch, 42846 cannot_coerce, 42883 undefined_function, 42725 ambiguous_function, 42704
 # undefined_object (an array of arrays): an operator on a type that does not have it. 54xxx: a statement
@@ -18,7 +18,7 @@ _MISUSED = frozenset(
 def refusal(error: psycopg.Error) -> ActaError:
     """The error that a read is answered with."""
     state = error.sqlstate
-    if state is not None and (state[:2] == "22" or state in _MISUSED):
+    if state is not None and (state[:2] == "22" or state in _MISUSED or unreadable(error)):
         return InvalidQuery(_reason(error))
     return translate(error)
 
