@@ -42,11 +42,19 @@ class CompositeForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of a table: what has to hold of its rows, and the columns it speaks of."""
+    """A check of a table, or of a domain: what has to hold of its rows, and the columns it speaks of."""
 
     name: str
     expression: str
     columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What a domain demands beyond its type, the domains under it included."""
+
+    required: bool = False
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class Column:
     (so it may be the first of several columns). ``primary_key`` is True for every column of the key,
     composite ones too. ``auto_increment`` tells of a primary key column that owns a sequence; ``sequence`` is
     the quoted, qualified name of the sequence a column owns. ``labels`` are the values of an enum, also under
-    a domain.
+    a domain; ``domain`` is what that demands.
     """
 
     name: str
@@ -88,6 +96,7 @@ class Column:
     comment: str | None = None
     foreign_key: ForeignKey | None = None
     labels: tuple[str, ...] = ()
+    domain: Domain | None = None
 
     @property
     def generated(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from domain.errors import InvalidPayload
 from domain.model import wire
 from domain.model.expressions import settled
-from domain.model.schema import Collection, CollectionKind, Column, Field, Model, Relation
+from domain.model.schema import Collection, CollectionKind, Column, Domain, Field, Model, Relation
 
 Object = dict[str, Any]
 
@@ -105,13 +105,25 @@ def _types(columns: Iterable[Column]) -> list[Object]:
     for column in columns:
         if column.labels:
             enums[column.base_type] = {"name": column.base_type, "labels": list(column.labels)}
-        if column.category == "d":
-            domains[column.data_type] = {"name": column.data_type, "base": column.base_type}
+        if column.domain is not None:
+            domains[column.data_type] = _domain(column, column.domain)
     return [kinds[name] for kinds in (enums, domains) for name in sorted(kinds)]
 
 
+def _domain(column: Column, demands: Domain) -> Object:
+    # Of a domain over another one the catalog writes a cast that it does not write over the type itself.
+    cast = f"(VALUE)::{column.base_type}"
+    checks = {check.name: settled(check.expression).replace(cast, "VALUE") for check in demands.checks}
+    return {
+        "name": column.data_type,
+        "base": column.base_type,
+        **({"not_null": True} if demands.required else {}),
+        **({"checks": checks} if checks else {}),
+    }
+
+
 def check_type(entry: Any) -> Object:
-    """An enum (``name``, ``labels``) or a domain (``name``, ``base``).
+    """An enum (``name``, ``labels``) or a domain (``name``, ``base``, ``not_null``, ``checks``).
 
     Raises:
         InvalidPayload: for anything else.
@@ -120,8 +132,8 @@ def check_type(entry: Any) -> Object:
         labels, base = entry.get("labels"), entry.get("base")
         if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
             return {"name": entry["name"], "labels": labels}
-        if isinstance(base, str):
-            return {"name": entry["name"], "base": base}
+        if isinstance(base, str) and isinstance(entry.get("not_null", True), bool):
+            return {name: entry[name] for name in ("name", "base", "not_null", "checks") if name in entry}
     raise InvalidPayload('"types" entries need "name", and "labels" or "base"')
 
 

@@ -1,4 +1,4 @@
-"""The checks of tables that snapshots bring along.
+"""The checks of tables and domains that snapshots bring along.
 
 A check is SQL, and may come from whoever can write to the API. PostgreSQL computes generated columns of
 immutable functions only, which read nothing and change nothing; so it is asked whether the check could be
@@ -29,10 +29,22 @@ async def add_checks(work: Work, schema: str, table: str, checks: Mapping[str, s
     Raises:
         InvalidPayload: for those that are no expression of immutable functions, and what the rows violate.
     """
+    columns = sql.SQL("LIKE {}").format(sql.Identifier(schema, table))
+    await _require_immutable(work, columns, checks, table)
+    await work.run(*(ddl.add_check("TABLE", schema, table, name, text) for name, text in checks.items()))
+
+
+async def add_domain_checks(work: Work, name: str, base: str, checks: Mapping[str, str]) -> None:
+    """New checks of a domain over a type that the catalog names. Raises as `add_checks`."""
+    # In a domain `VALUE` is the value; here it is a column of that name.
+    await _require_immutable(work, sql.SQL("value {}").format(sql.SQL(base)), checks, name)
+    await work.run(*(ddl.add_check("DOMAIN", work.home, name, one, text) for one, text in checks.items()))
+
+
+async def _require_immutable(work: Work, columns: sql.Composed, checks: Mapping[str, str], of: str) -> None:
     if not checks:
         return
-    like = sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {})").format(_PROBE, sql.Identifier(schema, table))
-    await work.connection.execute(like)
+    await work.connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(_PROBE, columns))
     for place, (name, expression) in enumerate(checks.items()):
         column = sql.SQL("{} boolean {}").format(
             sql.Identifier(f"acta probe {place}"), ddl.generated(expression)
@@ -41,10 +53,9 @@ async def add_checks(work: Work, schema: str, table: str, checks: Mapping[str, s
             await work.connection.execute(sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(_PROBE, column))
         except errors.InvalidObjectDefinition as error:
             raise InvalidPayload(
-                f'The check "{name}" of "{table}" can\'t be made here: {error.diag.message_primary}'
+                f'The check "{name}" of "{of}" can\'t be made here: {error.diag.message_primary}'
             ) from error
     await work.connection.execute(sql.SQL("DROP TABLE {}").format(_PROBE))
-    await work.run(*(ddl.add_check(schema, table, name, text) for name, text in checks.items()))
 
 
 async def change_checks(work: Work, collection: str, target: Any) -> None:

@@ -107,10 +107,10 @@ def generated(expression: str) -> Statement:
     return sql.SQL("GENERATED ALWAYS AS ({}) STORED").format(sql.SQL(expression))
 
 
-def add_check(schema: str, table: str, name: str, expression: str) -> Statement:
-    """A check by a checked expression."""
-    return sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({})").format(
-        sql.Identifier(schema, table), sql.Identifier(name), sql.SQL(expression)
+def add_check(kind: LiteralString, schema: str, of: str, name: str, expression: str) -> Statement:
+    """A check of a TABLE or a DOMAIN by a checked expression."""
+    return sql.SQL("ALTER {} {} ADD CONSTRAINT {} CHECK ({})").format(
+        sql.SQL(kind), sql.Identifier(schema, of), sql.Identifier(name), sql.SQL(expression)
     )
 
 
@@ -259,9 +259,11 @@ def add_label(schema: str, name: str, label: str) -> Statement:
     )
 
 
-def create_domain(schema: str, name: str, base: str) -> Statement:
+def create_domain(schema: str, name: str, base: str, *, required: bool) -> Statement:
     """A domain over a type, of which the catalog tells the name."""
-    return sql.SQL("CREATE DOMAIN {} AS {}").format(sql.Identifier(schema, name), sql.SQL(base))
+    return sql.SQL("CREATE DOMAIN {} AS {} {}").format(
+        sql.Identifier(schema, name), sql.SQL(base), sql.SQL("NOT NULL" if required else "")
+    )
 
 
 def rename_table(schema: str, table: str, name: str) -> Statement:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domain.errors import InvalidPayload
-from domain.model.exact import Types
+from domain.model.exact import Types, checks_of
 from domain.model.schema_diff import whole_kind
 from domain.model.snapshot import check_type
 from projections.schema import ddl
+from projections.schema.checks import add_domain_checks
 from projections.schema.work import Work
 from projections.sql import load
 
@@ -53,4 +54,5 @@ async def make_types(work: Work, changes: Iterable[Mapping[str, Any]]) -> None:
             base = (await _known(work, [target["base"]])).get(target["base"])
             if base is None:
                 raise InvalidPayload(f'The type "{target["base"]}" is not there')
-            await work.run(ddl.create_domain(work.home, name, base))
+            await work.run(ddl.create_domain(work.home, name, base, required=target.get("not_null", False)))
+            await add_domain_checks(work, name, base, checks_of(target, name))

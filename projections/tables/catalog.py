@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from domain.model import Check, CollectionKind, Column, CompositeForeignKey, ForeignKey
+from domain.model import Check, CollectionKind, Column, CompositeForeignKey, Domain, ForeignKey
 from projections.database import Connection
 from projections.sql import load
 
 SYSTEM_SCHEMA = "acta"
-ENUMS = 0
-"""The key of the fingerprint that all enums share."""
+TYPES = 0
+"""The key of the fingerprint that all enums and domains share."""
 
 _STATEMENTS = load("catalog/catalog")
 _KINDS: Mapping[str, CollectionKind] = {
@@ -50,7 +50,7 @@ class Table:
 
 
 async def read_fingerprints(connection: Connection, schemas: Sequence[str]) -> dict[int, str]:
-    """A text per table (by oid) that differs whenever its definition has changed, and one for `ENUMS`."""
+    """A text per table (by oid) that differs whenever its definition has changed, and one for `TYPES`."""
     cursor = await connection.execute(_STATEMENTS["fingerprints"], {"schemas": list(schemas)})
     return dict(await cursor.fetchall())
 
@@ -90,6 +90,7 @@ class _Type:
     base_type: str
     required: bool
     labels: tuple[str, ...]
+    checks: tuple[Check, ...]
 
 
 async def _read_facts(connection: Connection, oids: list[int]) -> _Facts:
@@ -109,10 +110,7 @@ async def _read_facts(connection: Connection, oids: list[int]) -> _Facts:
         checks.setdefault(oid, []).append(Check(name, expression, tuple(names)))
     pairs = {"types": [kind for kind, _ in used], "modifiers": [modifier for _, modifier in used]}
     cursor = await connection.execute(_STATEMENTS["types"], pairs)
-    types = {
-        (kind, modifier): _Type(category, data_type, sql_type, base or data_type, required, tuple(labels))
-        for kind, modifier, category, data_type, sql_type, base, required, labels in await cursor.fetchall()
-    }
+    types = {(row[0], row[1]): _type(*row[2:]) for row in await cursor.fetchall()}
     return _Facts(
         columns=columns,
         foreign=foreign,
@@ -124,6 +122,19 @@ async def _read_facts(connection: Connection, oids: list[int]) -> _Facts:
         sequences={(oid, number): name for oid, number, name in await rows("sequences")},
         comments={(oid, number): text for oid, number, text in await rows("comments")},
     )
+
+
+def _type(
+    category: str,
+    data_type: str,
+    sql_type: str,
+    base: str | None,
+    required: bool,
+    labels: list[str],
+    checks: list[tuple[str, str]],
+) -> _Type:
+    found = tuple(Check(name, expression) for name, expression in checks)
+    return _Type(category, data_type, sql_type, base or data_type, required, tuple(labels), found)
 
 
 def _table(head: tuple[Any, ...], facts: _Facts) -> Table:
@@ -188,6 +199,7 @@ def _column(row: tuple[Any, ...], facts: _Facts, primary: bool, foreign: Foreign
         comment=facts.comments.get(place),
         foreign_key=foreign,
         labels=kind.labels,
+        domain=Domain(kind.required, kind.checks) if kind.category == "d" else None,
     )
 
 

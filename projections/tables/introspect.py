@@ -25,7 +25,7 @@ from projections.tables.assemble import (
     name_tables,
     relations_of,
 )
-from projections.tables.catalog import ENUMS, SYSTEM_SCHEMA, Table, read_fingerprints, read_tables
+from projections.tables.catalog import SYSTEM_SCHEMA, TYPES, Table, read_fingerprints, read_tables
 
 Row = Mapping[str, Any]
 
@@ -95,8 +95,9 @@ async def _uncollected() -> AsyncIterator[None]:
 
 
 def _stale(prints: Mapping[int, str], previous: Loaded) -> set[int]:
-    """The tables that are new, changed or gone; all when an enum has changed, which no table tells."""
-    if prints.get(ENUMS) != previous.fingerprints.get(ENUMS):
+    """The tables that are new, changed or gone; all when an enum or a domain has changed, which no table
+    tells."""
+    if prints.get(TYPES) != previous.fingerprints.get(TYPES):
         return {*prints, *previous.fingerprints}
     changed = {oid for oid, seen in prints.items() if previous.fingerprints.get(oid) != seen}
     return changed | (previous.fingerprints.keys() - prints.keys())

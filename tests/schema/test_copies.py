@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ KINDS = """
     create type mood as enum ('sad', 'it''s ok', 'happy');
     create domain year as integer check (value > 1900);
     create domain mostly_happy as mood not null;
+    create domain recent as year constraint "Not ""yet" check (value < 2100 or value in (3000, 4000));
+    create domain code as text check (value ~ '^[a-z]+$');
     create sequence shared_seq;
     create sequence "Odd seq";
     create table kinds (
@@ -34,7 +37,7 @@ KINDS = """
         i interval, x xml, ip inet, net cidr, mac macaddr, o oid, l line, p point, ra int4range,
         rt tstzrange, ar integer[], art text[] default '{a,b}', m mood default 'it''s ok', ms mood[],
         y year default 2020, mh mostly_happy, vec tsvector, shared integer default nextval('shared_seq'),
-        un text unique, ix text not null,
+        rec recent, code code, un text unique, ix text not null,
         twice bigint generated always as (big * 2) stored not null, "Up per" text
             generated always as (upper(t) || E'\\\\' || 'a''b') stored unique,
         constraint "Too ""big"
@@ -60,6 +63,11 @@ TRACK = """
     select k.conrelid::regclass, a.attname, k.confrelid::regclass from pg_constraint k
     join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
     where k.contype = 'f' and k.connamespace = 'public'::regnamespace;
+"""
+DEMANDS = """
+    select t.typname, t.typnotnull, k.conname, pg_get_constraintdef(k.oid) from pg_type t
+    left join pg_constraint k on k.contypid = t.oid and k.contype = 'c'
+    where t.typtype = 'd' and t.typnamespace = 'public'::regnamespace and t.typname <> 'recent' order by 1, 3
 """
 SHAPES = """
     select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attidentity <> ''
@@ -114,10 +122,17 @@ async def test_samples(
 async def test_every_kind_of_column(origin: Database, service: SchemaService, database: Database) -> None:
     await run(origin, KINDS)
     document = await snapshot_of(origin)
-    assert [entry["name"] for entry in document["types"]] == ["mood", "mostly_happy", "year"]
+    assert [entry["name"] for entry in document["types"]] == [
+        "mood",
+        "code",
+        "mostly_happy",
+        "recent",
+        "year",
+    ]
     [kinds] = [entry for entry in document["collections"] if entry["collection"] == "kinds"]
     assert set(kinds["schema"]["checks"]) == {'Too "big', "kinds_y_check", "kinds_check"}
     assert await copied(service, document) == document
+    assert await run(origin, DEMANDS) == await run(database, DEMANDS)
     # Of `tsz` a snapshot can't tell the digits of its seconds.
     assert set(await run(origin, SHAPES)) == set(await run(database, SHAPES))
 
@@ -190,7 +205,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("part", ["checks", "generated"])
+@pytest.mark.parametrize("part", ["checks", "generated", "types"])
 async def test_foreign_expressions_are_refused(
     origin: Database, service: SchemaService, rows: Rows, part: str
 ) -> None:
@@ -198,7 +213,10 @@ async def test_foreign_expressions_are_refused(
     await run(origin, f"create table numbers ({made})")
     document = await snapshot_of(origin)
     for expression in FOREIGN:
-        if part == "checks":
+        if part == "types":
+            text = re.sub(r"\bid\b", "value", expression) if isinstance(expression, str) else expression
+            document["types"] = [{"name": "number", "base": "integer", "checks": {"positive": text}}]
+        elif part == "checks":
             document["collections"][0]["schema"]["checks"] = {"numbers_g_check": expression}
         else:
             document["fields"][1]["schema"]["generation_expression"] = expression

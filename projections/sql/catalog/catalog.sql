@@ -68,7 +68,16 @@ SELECT used.atttypid::bigint, used.atttypmod, t.typtype::text,
             ELSE base.typname END,
        coalesce(domain.required, false),
        ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum AS e
-             WHERE e.enumtypid = coalesce(base.oid, t.oid) ORDER BY e.enumsortorder)
+             WHERE e.enumtypid = coalesce(base.oid, t.oid) ORDER BY e.enumsortorder),
+       -- A domain is held to what the domains under it demand, too.
+       ARRAY(SELECT ARRAY[
+                 CASE WHEN k.contypid = t.oid THEN k.conname::text ELSE owner.typname || '_' || k.conname END,
+                 pg_catalog.pg_get_expr(k.conbin, 0)
+             ]
+             FROM pg_catalog.pg_constraint AS k JOIN pg_catalog.pg_type AS owner ON owner.oid = k.contypid
+             WHERE t.typtype = 'd' AND k.contype = 'c'
+               AND (k.contypid = t.oid OR k.contypid IN (SELECT s.base FROM domains AS s WHERE s.oid = t.oid))
+             ORDER BY k.contypid <> t.oid, k.conname)
 FROM used
 JOIN pg_catalog.pg_type AS t ON t.oid = used.atttypid
 LEFT JOIN pg_catalog.pg_type AS element ON element.oid = t.typelem AND element.typarray = t.oid
@@ -139,7 +148,7 @@ ORDER BY k.conrelid, k.conname;
 
 -- name: fingerprints
 -- One number per table that changes with any change of its columns, constraints, indexes, rules, triggers, comments
--- or children, and one (oid 0) for the labels of all enums.
+-- or children, and one (oid 0) for the labels of all enums and the constraints of all domains.
 WITH parts AS (
     SELECT c.oid, c.xmin FROM pg_catalog.pg_class AS c
     UNION ALL SELECT a.attrelid, a.xmin FROM pg_catalog.pg_attribute AS a WHERE a.attnum > 0
@@ -159,4 +168,9 @@ JOIN parts AS p ON p.oid = c.oid
 WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 GROUP BY c.oid
 UNION ALL
-SELECT 0, (coalesce(sum(e.xmin::text::bigint), 0) + count(*))::text FROM pg_catalog.pg_enum AS e;
+SELECT 0, (coalesce(sum(kind.xmin::text::bigint * 31), 0) + count(*))::text
+FROM (
+    SELECT e.xmin FROM pg_catalog.pg_enum AS e
+    UNION ALL SELECT k.xmin FROM pg_catalog.pg_constraint AS k WHERE k.contypid <> 0
+    UNION ALL SELECT t.xmin FROM pg_catalog.pg_type AS t WHERE t.typtype = 'd'
+) AS kind;
