@@ -265,13 +265,14 @@ async def test_dry_undo_changes_nothing(
 
 async def test_undo_of_100_000_rows(
     library: None,
-    service: SchemaService,
     command: Command,
     rows: Rows,
     store: ModelStore,
     database: Database,
     record_property: Any,
 ) -> None:
+    # Autovacuum gives a table up after a second, which is longer than the other tests let DDL wait.
+    service = SchemaService(database, store)
     await rows(
         "insert into texts (id, title, rank, author, data) select gen_random_uuid(), 'text ' || n, n,"
         " 1 + n % 20, json_build_object('n', n) from generate_series(201, 100000) as n"
