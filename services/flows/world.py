@@ -24,13 +24,13 @@ LARGEST: Final = 16 * 1024 * 1024
 
 
 class Letters(Protocol):
-    """Takes letters and sends them some time."""
+    """Takes letters and sends them some time: at once, or when the transaction they are part of is over."""
 
     @property
     def limits(self) -> MailLimits:
         """How many are sent."""
 
-    def letter(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> bool:
+    async def take(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> bool:
         """Send one, if there is a place for it."""
 
 
@@ -69,7 +69,7 @@ class World:
         template, variables = _text(message)
         await self._letters.limits.flow(flow)
         for reader in readers:
-            if not self._letters.letter(reader, str(message.get("subject") or ""), template, variables):
+            if not await self._letters.take(reader, str(message.get("subject") or ""), template, variables):
                 raise self._letters.limits.full()
 
 

@@ -69,6 +69,22 @@ class Post:
             self._handing = asyncio.create_task(self._hand_over(), context=Context())
         return True
 
+    async def take(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> bool:
+        """As :meth:`letter`."""
+        return self.letter(to, subject, template, variables)
+
+    async def carry(self, to: str, subject: str, template: str, variables: Mapping[str, object]) -> None:
+        """Write a letter and hand it in at once, for whoever keeps it until then.
+
+        Raises:
+            NotSent, TemplateError
+        """
+        letter = await self._written(to, subject, template, variables)
+        if letter is not None:
+            await self.limits.turn()
+            async with self._places:
+                await send(self._settings, letter)
+
     async def trouble(self) -> str | None:
         """Why letters can't be sent at present, as far as was seen within a minute; None when they can."""
         now = time.monotonic()

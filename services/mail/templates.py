@@ -42,6 +42,11 @@ def as_html(text: str) -> object:
     return Markup(text)
 
 
+def is_html(value: object) -> bool:
+    """Whether a value was marked by `as_html`."""
+    return isinstance(value, Markup)
+
+
 def alike(before: Mapping[str, object], after: object) -> dict[str, object]:
     """Variables that somebody has changed: what was HTML is still."""
     found = dict(after) if isinstance(after, Mapping) else {}

@@ -112,6 +112,46 @@ async def test_all_operations_through_kills(database_url: str, box: Mailbox, els
         server.kill()
 
 
+async def test_a_letter_outlives_its_process(database_url: str, box: Mailbox) -> None:
+    """The mail server refuses for now, and Acta dies after the run is over: the letter comes later, once."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(SCHEMA)
+    smtp = {
+        "EMAIL_TRANSPORT": "smtp",
+        "EMAIL_SMTP_HOST": "127.0.0.1",
+        "EMAIL_SMTP_PORT": str(box.port),
+        "EMAIL_SMTP_IGNORE_TLS": "true",
+    }
+    box.refusals = 1_000_000
+    server = start(database_url, extra={**SETTINGS, **smtp})
+    try:
+        async with client(server) as api:
+            options = {"type": "action", "scope": ["items.create"], "collections": ["notes"]}
+            steps: Steps = [
+                ("letter", "mail", {"to": "reader@example.com", "subject": "kept", "body": "*hello*"}),
+                ("last", "item-create", {"collection": "said", "payload": {"text": "written"}}),
+            ]
+            await make_flow(api, steps, trigger="event", options=options)
+            await notes(api, 1)
+            await said(api, "written", 1)
+        server.kill()
+        assert not box.letters
+        box.refusals = 0
+        server = start(database_url, extra={**SETTINGS, **smtp})
+        kept = await box.letter("reader@example.com", 30)
+        assert (kept["Subject"], "<em>hello</em>" in kept.get_content()) == ("kept", True)
+        for _ in range(50):
+            with psycopg.connect(database_url) as connection:
+                [(left,)] = connection.execute("select count(*) from acta.flow_letters").fetchall()
+            if not left:
+                break
+            await asyncio.sleep(0.1)
+        assert not left
+        assert not box.letters
+    finally:
+        server.kill()
+
+
 async def notes(api: Client, count: int) -> list[int]:
     return [(await api.post("/items/notes", {"title": "x"})).data["id"] for _ in range(count)]
 

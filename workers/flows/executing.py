@@ -1,7 +1,7 @@
 """Executes runs that were begun: a few at a time, each kept after every operation.
 
-A run whose process died is taken up again at its next operation. Operations that write items are done exactly
-once, in the transaction that keeps the run; what others had done already is done once more.
+A run whose process died is taken up again at its next operation. Operations that write items or letters are
+done exactly once, in the transaction that keeps the run; what others had done already is done once more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from workers.stopping import sleep
 
 log = logging.getLogger("acta.flows")
 
-INSIDE: Final = frozenset({"item-create", "item-update", "item-delete", "notification"})
+INSIDE: Final = frozenset({"item-create", "item-update", "item-delete", "mail", "notification"})
 AT_ONCE: Final = 8
 LOOK_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 3600.0
@@ -127,7 +127,7 @@ class Executor:
     async def _done(
         self, kept: Kept, operation: Operation, run: Run, execute: Callable[[], Awaitable[None]]
     ) -> None:
-        """Execute an operation and keep how far the run is: of one that writes items in one transaction."""
+        """Execute an operation and keep how far the run is: of one that writes in one transaction."""
         if operation.type not in INSIDE:
             await execute()
             await self._keep(kept, run)

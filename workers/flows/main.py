@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from domain.settings import Settings
 from projections.database import Database
@@ -11,6 +12,7 @@ from services.flows.wiring import flows_for
 from services.mail.post import Post
 from workers.flows.beginning import FlowFollower
 from workers.flows.executing import Executor
+from workers.flows.letters import Outbox
 from workers.flows.schedules import Schedules
 from workers.leadership import Leadership
 from workers.stopping import sleep
@@ -28,13 +30,15 @@ async def run(
     stop: asyncio.Event,
 ) -> None:
     """Execute runs and schedules while this process leads the follower of flows."""
-    wired = await flows_for(settings, database, post, extensions)
+    outbox = Outbox(database, post)
+    wired = await flows_for(settings, database, outbox, extensions)
     post.filter = wired.emitter.letter
-    watched = (wired.models.watch, wired.rights.watch, wired.flows.store.watch)
-    watches = [asyncio.create_task(watch()) for watch in watched]
 
     def leads() -> bool:
         return leadership.leads(follower.name)
+
+    watched = (wired.models.watch, wired.rights.watch, wired.flows.store.watch, partial(outbox.run, leads))
+    watches = [asyncio.create_task(watch()) for watch in watched]
 
     try:
         async with asyncio.TaskGroup() as group:
