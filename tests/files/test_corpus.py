@@ -198,7 +198,7 @@ async def test_large_ones_look_the_same_although_they_are_decoded_smaller(form: 
 
 
 async def test_animations_stay_animated(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (60, 40), (shade, 0, 255 - shade)) for shade in (0, 120, 250)]
+    frames = [Image.new("RGB", (600, 400), (shade, 0, 255 - shade)) for shade in (0, 120, 250)]
     pool = ImagePool(AssetsSettings())
     try:
         for form in ("gif", "webp"):
@@ -216,6 +216,10 @@ async def test_animations_stay_animated(tmp_path: Path) -> None:
                 with Image.open(target) as image:
                     assert getattr(image, "n_frames", 1) == 3, (form, fit)
                     assert image.size == ((30, 20) if fit == "inside" else (width, height))
+                    image.seek(2)
+                    middle = image.convert("RGB").getpixel((10, 10))
+                    assert isinstance(middle, tuple)
+                    assert (middle[0] > 240, middle[2] < 15) == (True, True), (form, fit, middle)
     finally:
         await pool.close()
 
