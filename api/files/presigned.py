@@ -98,8 +98,9 @@ async def offer_upload(request: web.Request) -> web.Response:
     library.check_size(size)
     location = await _location(request, body)
     path = INCOMING + uuid4().hex
-    task = await tasks.reserve(request.app[DATABASE], location, path, seconds + tasks.GRACE_SECONDS)
-    assert task is not None, "a random name is taken"
+    reservation = await tasks.reserve(request.app[DATABASE], location, path, seconds + tasks.GRACE_SECONDS)
+    assert reservation is not None, "a random name is taken"
+    task, _ = reservation
     try:
         url = await library.objects.storage(location).presign("PUT", path, seconds)
     except StorageError as error:

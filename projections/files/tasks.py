@@ -64,13 +64,15 @@ class Move(NamedTuple):
     target: str
 
 
-async def reserve(database: Database, location: str, path: str, seconds: float = GRACE_SECONDS) -> int | None:
-    """Announce an upload to a path; the task's id, None when the path is taken."""
+async def reserve(
+    database: Database, location: str, path: str, seconds: float = GRACE_SECONDS
+) -> tuple[int, bool] | None:
+    """Announce an upload to a path: its task, and whether others are `in_the_way`; None for a taken path."""
     values = {"location": location, "path": path, "seconds": seconds}
     async with database.transaction() as connection:
         await _lock(connection, [location], [path])
         row = await (await connection.execute(SQL["reserve"], values)).fetchone()
-        return None if row is None else int(row[0])
+        return None if row is None else (int(row[0]), bool(row[1]))
 
 
 async def in_the_way(database: Database, location: str, path: str) -> list[int]:

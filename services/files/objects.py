@@ -56,13 +56,15 @@ class Objects:
         A block that raises has the object removed. Raises ServiceUnavailable when what was there before
         can't be taken away.
         """
-        task = await tasks.reserve(self._database, location, path)
-        if task is None:
+        reservation = await tasks.reserve(self._database, location, path)
+        if reservation is None:
             yield None
             return
+        task, others = reservation
         self._alive.add(task)
         try:
-            await self.clear(location, path)
+            if others:
+                await self.clear(location, path)
             yield task
         except BaseException:
             await asyncio.shield(self._abandon(task))

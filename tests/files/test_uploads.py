@@ -180,6 +180,25 @@ async def test_ids_and_paths_are_taken_once(api: Files, storage: Path) -> None:
     assert (storage / record["filename_disk"]).read_bytes() == b"mine"
 
 
+async def test_what_was_at_a_place_goes_before_something_new_comes(
+    api: Files, storage: Path, served_url: str
+) -> None:
+    (storage / "place.txt").write_bytes(b"of a file that was deleted")
+    task = ("remove", "local", "place.txt")
+    with psycopg.connect(served_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into acta.file_tasks (kind, location, path, due) "
+            "values (%s, %s, %s, now() + interval '1 second')",
+            task,
+        )
+        await api.upload(b"new", "a.txt", "text/plain", filename_disk="place.txt")
+        left = connection.execute(
+            "select from acta.file_tasks where (kind, location, path) = (%s, %s, %s)", task
+        )
+        assert left.fetchall() == []
+    assert (storage / "place.txt").read_bytes() == b"new"
+
+
 async def test_bodies_that_are_no_form(api: Files, storage: Path) -> None:
     before = stored(storage)
     whole = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nbytes\r\n--b--\r\n'

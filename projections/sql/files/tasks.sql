@@ -8,12 +8,20 @@ from (
 ) as held;
 
 -- name: reserve
--- Take a path for an upload, unless a file has it or another upload is under way to it.
-insert into acta.file_tasks (kind, location, path, due)
-select 'upload', %(location)s, %(path)s, clock_timestamp() + make_interval(secs => %(seconds)s)
-where not exists (select from acta.directus_files where storage = %(location)s and filename_disk = %(path)s)
-on conflict do nothing
-returning id;
+-- Take a path for an upload, unless a file has it or another upload is under way to it; whether something is left to do
+-- there before.
+with taken as (
+    insert into acta.file_tasks (kind, location, path, due)
+    select 'upload', %(location)s, %(path)s, clock_timestamp() + make_interval(secs => %(seconds)s)
+    where not exists (select from acta.directus_files where storage = %(location)s and filename_disk = %(path)s)
+    on conflict do nothing
+    returning id
+)
+select id, exists (
+    select from acta.file_tasks
+    where location = %(location)s and (path = %(path)s or target = %(path)s or keep = %(path)s)
+      and kind not in ('upload', 'variants'))
+from taken;
 
 -- name: taken
 -- Whether another file has one of some paths, or an upload is under way to it.
