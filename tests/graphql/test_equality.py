@@ -41,12 +41,20 @@ SEED = int(os.environ.get("ACTA_GRAPHQL_SEED", "1"))
 WORLDS = max(4, CASES // 100)
 
 
+class Unheard:
+    """Items whose readings nobody is told of."""
+
+    async def tell_read(self, *_: object) -> None:
+        """Tell nobody."""
+
+
 def asking(database: Database, world: World) -> tuple[Engine, Context, web.Request]:
     """An engine over a world's tables, and a request of the administrator."""
     reader = Reader(database, QueryLimits())
     parsed = Parsed(5000, introspection=True)
     preparing = Preparing(reader, reader.limits, None)
-    engine = Engine(Schemas({}), parsed, preparing, cast("Items", None), Persisted(), Ready(preparing))
+    items = cast("Items", Unheard())
+    engine = Engine(Schemas({}), parsed, preparing, items, Persisted(), Ready(preparing))
     context = Context("", Caller(), ADMINISTRATOR, world.model())
     request = make_mocked_request("POST", "/graphql")
     request[CONTEXT] = context
