@@ -63,7 +63,7 @@ class Joined:
         return collection, row
 
     def _step(self, collection: Collection, row: Row, step: str, prefix: Path) -> tuple[Collection, Row]:
-        if "(" in step:
+        if "(" in step and step not in collection.item_fields:
             raise InvalidQuery(f"\"{step}\" can't be a step of a group's path")
         hop, visible = step_to(self.scope, collection, row, step, prefix[:-1])
         for join in self.filtered:
@@ -127,7 +127,7 @@ def _key(joined: Joined, entry: str) -> tuple[str, Scalar]:
     path = split_path(entry)
     step, base = path[-1], path[:-1]
     collection, row = joined.place(base)
-    call = function_call(step)
+    call = function_call(step, collection)
     if call is not None:
         name = ".".join((*base, function_key(call)))
         return name, Scalar(called(joined.scope, collection, row, call, base), _call_format(call, collection))
@@ -158,9 +158,9 @@ def _value(joined: Joined, function: str, name: str) -> Scalar:
             raise InvalidQuery(f'"{function}" needs a field')
         return Scalar(Aggregate("count", None), "text")
     *base, step = split_path(name)
-    if "(" in name:
-        raise InvalidQuery(f'"{name}" can\'t be aggregated')
     collection, row = joined.place(tuple(base))
+    if function_call(step, collection) is not None:
+        raise InvalidQuery(f'"{name}" can\'t be aggregated')
     found = _column(joined.scope, collection, step, tuple(base))
     if function in _NUMERIC_ONLY and found.type not in _NUMBERS:
         raise InvalidQuery(f'"{function}" can\'t be applied to field "{name}"')

@@ -155,7 +155,7 @@ class Conditions:
         step = rest[0]
         if step.startswith("$FOLLOW"):
             raise InvalidQuery(f'Invalid "{step}"')
-        call = function_call(step)
+        call = function_call(step, collection)
         if call is not None:
             return self._function(place, call, condition, path)
         if ":" in step and step not in collection.item_fields:

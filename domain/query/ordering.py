@@ -61,7 +61,7 @@ def value_at(
     """The value at the end of a path; through several rows it is the first in its own order."""
     step, rest = path[0], path[1:]
     if not rest:
-        call = function_call(step)
+        call = function_call(step, collection)
         if call is not None:
             return _sortable(called(scope, collection, row, call, base))
         if not scope.many(collection, step):

@@ -231,17 +231,17 @@ def _groups(
     joined = Joined(scope, collection, row, multiplied)
     groups = plan_groups(joined, query)
     order = group_order(scope, collection, query, groups, query.root.sort)
-    names = tuple(_field_of(entry) for entry in query.group or ())
+    names = tuple(_field_of(collection, entry) for entry in query.group or ())
     where = both(row_rule(scope, collection, row, names), matching)
     limit, offset = window(scope, query.root)
     page = Page(row, where, tuple(joined.joins.values()), multiplied, order, limit, offset)
     return ReadPlan(collection.name, page, groups, single, _meta(scope, collection, query, keys))
 
 
-def _field_of(entry: str) -> str:
+def _field_of(collection: Collection, entry: str) -> str:
     """The field of the collection itself that a group key begins with."""
     step = split_path(entry)[0]
-    call = function_call(step)
+    call = function_call(step, collection)
     return step.partition(":")[0] if call is None else function_field(call)
 
 

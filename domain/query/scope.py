@@ -266,13 +266,13 @@ def _family(name: str) -> str:
     return _FAMILIES.get(name, "")
 
 
-def function_call(step: str) -> tuple[str, str] | None:
-    """The function and argument of a step such as ``year(published)``.
+def function_call(step: str, collection: Collection) -> tuple[str, str] | None:
+    """The function and argument of a step such as ``year(published)``; a field may be called like that, too.
 
     Raises:
         InvalidQuery: for parentheses that are no single call.
     """
-    if "(" not in step and ")" not in step:
+    if ("(" not in step and ")" not in step) or step in collection.item_fields:
         return None
     match = _CALL.fullmatch(step)
     if match is None or (match[1] != "json" and ("(" in match[2] or ")" in match[2])) or not match[2]:

@@ -148,7 +148,7 @@ class Selection:
         refused: list[str],
     ) -> None:
         head, rest = steps[0], steps[1:]
-        call = function_call(head)
+        call = function_call(head, collection)
         if call is not None:
             inner = split_path(function_field(call))
             if len(inner) > 1:

@@ -20,7 +20,7 @@ from projections.reading.expressions import Expressions, literal
 from projections.reading.formats import formatted
 
 KEY = name("#k")
-NUMBER = name("#n")
+NUMBER = name("acta n")
 VALUE = name("#v")
 LONGEST_NAME = 63
 """Bytes of the longest name that PostgreSQL knows."""

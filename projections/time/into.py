@@ -33,6 +33,7 @@ from projections.tables.store import ModelStore
 from projections.time.archives import Archive, archives
 from projections.time.in_place import FOLD, schema_events
 from projections.time.moments import Cut
+from projections.time.rows import name
 from projections.time.structure import Leftovers, foreign, make_tables
 
 SQL: Final = load("time/into")
@@ -232,7 +233,7 @@ class IntoDatabase:
         values = {"collection": entry.name, **self._cut.parameters()}
         await target.execute(SQL["staging"])
         await copy(source, target, "export", "import", values)
-        await target.execute(fill_statement(SQL["fill"], entry))
+        await target.execute(fill_statement(SQL["fill"], entry), {})
         await target.execute('drop table "acta arriving"')
         await move_sequences(source, target, entry, self._cut)
 
@@ -270,18 +271,14 @@ async def _defined(connection: Connection, entries: Sequence[Collection]) -> Any
 
 
 def fill_statement(template: sql.SQL, entry: Collection, **more: sql.Composable) -> sql.Composed:
-    """The statement that makes rows of states; generated columns make themselves."""
+    """The statement, with parameters, that makes rows of states; generated columns make themselves."""
     columns = [column for column, about in entry.columns.items() if about.generation is None]
     return template.format(
-        table=sql.Identifier(entry.schema, entry.table),
-        columns=sql.SQL(", ").join(map(_name, columns)),
-        values=sql.SQL(", ").join(sql.SQL("r.{}").format(_name(column)) for column in columns),
+        table=name(entry.schema, entry.table),
+        columns=sql.SQL(", ").join(map(name, columns)),
+        values=sql.SQL(", ").join(sql.SQL("r.{}").format(name(column)) for column in columns),
         **more,
     )
-
-
-def _name(column: str) -> sql.Identifier:
-    return sql.Identifier(column)
 
 
 async def move_sequences(source: Connection, target: Connection, entry: Collection, cut: Cut) -> None:

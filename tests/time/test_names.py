@@ -25,6 +25,10 @@ ALIAS = re.compile(r'(?i)\bas (?:materialized )?"?([a-z_]\w*)\b|\b(\w+) as (?:ma
 OWN = ("t0", "v", "n", "k0", "c0", "p0", "row_old", "row_new", "fields", "jump", "meta", "payload", "item")
 
 
+ODD = ("price (EUR)", "f()", "a.b", "x,y", "#n", "q w", "-z", "%", "$NOW")
+"""What queries could take for something else."""
+
+
 def words() -> list[str]:
     """All that any statement calls anything, however it is written."""
     texts = [path.read_text() for kind in ("sql", "py") for path in STATEMENTS.rglob(f"*.{kind}")]
@@ -44,7 +48,9 @@ async def tables(project: Project, columns: list[str]) -> None:
     )
     await project.sql("insert into t select from generate_series(1, 4)")
     for name in columns:
-        await project.sql(sql.SQL("update t set {0} = {1} || id").format(sql.Identifier(name), name))
+        await project.sql(
+            sql.SQL("update t set {0} = {1} || id").format(sql.Identifier(name), sql.Literal(name))
+        )
     await project.sql(
         "insert into r (parent, t, r, s, v) select n, 10 + n, 20 + n, n, n from generate_series(1, 4) n"
     )
@@ -57,7 +63,7 @@ async def read(project: Project, **query: Any) -> Any:
 
 
 async def test_any_name_will_do(project: Project) -> None:
-    columns = words()
+    columns = [*words(), *ODD]
     assert {"t", "r", "live", "told", "made", "state"} <= {*columns}
     await tables(project, columns)
     done = acta(project.url, "adopt")
@@ -66,6 +72,15 @@ async def test_any_name_will_do(project: Project) -> None:
     then, before = await project.now(), await project.everything()
     shown = await read(project)
     assert [{**row, "id": 1} for row in shown[:1]] == [{"id": 1, **{name: f"{name}1" for name in columns}}]
+
+    for name in ("price (EUR)", "f()", "#n", "q w", "%"):
+        found = await read(
+            project, filter={name: {"_eq": f"{name}2"}}, fields=["id", name], sort=[f"-{name}"]
+        )
+        assert found == [{"id": 2, name: f"{name}2"}]
+    assert await read(project, aggregate={"max": ["price (EUR)"]}, sort=[]) == [
+        {"max": {"price (EUR)": "price (EUR)4"}}
+    ]
 
     await project.create("t", {name: f"{name}!" for name in columns}, {"t": "x"})
     await project.update("t", 1, {name: f"{name}?" for name in columns})
