@@ -95,6 +95,10 @@ class Follower(ABC):
         """Do a batch of at most ``limit`` and move the position; gives how far, 0 when there was nothing to
         do, it is paused, or another process has it."""
 
+    async def beginning(self, connection: Connection) -> int:
+        """The position a new one begins after."""
+        return 0 if self.from_start else await positions.last_position(connection)
+
     async def skipped(self, connection: Connection, after: int) -> int:
         """How far after a position nothing is wanted of it, whatever happened: it goes there unread."""
         return after
@@ -290,5 +294,4 @@ def told(error: BaseException) -> str:
 async def register(follower: Follower, database: Database) -> None:
     """Give a new follower its position; one that is known keeps its own."""
     async with database.connection() as connection:
-        begin = 0 if follower.from_start else await positions.last_position(connection)
-        await cursors.register(connection, follower.name, begin)
+        await cursors.register(connection, follower.name, await follower.beginning(connection))

@@ -49,6 +49,14 @@ async def is_awaiting(connection: Connection) -> bool:
     return row is not None and bool(row[0])
 
 
+async def begun_at(connection: Connection) -> datetime:
+    """When this database began to run flows."""
+    row = await (await connection.execute(FLOWS["begun_at"])).fetchone()
+    assert row is not None
+    moment: datetime = row[0]
+    return moment
+
+
 async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
     """Begin the runs of all flows that listen to these events; how many."""
     flows = listening((await load_flows(connection)).values(), "action")

@@ -14,6 +14,10 @@ select
     ), '[]'),
     coalesce((select json_agg(operation) from acta.directus_operations operation), '[]');
 
+-- name: begun_at
+-- When this database began to run flows.
+select applied_at from acta.migrations where room = 'flows' and number = 1;
+
 -- name: awaiting
 -- Whether any active flow may listen to events.
 select exists (select from acta.directus_flows where status = 'active' and trigger = 'event');
