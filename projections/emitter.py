@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Any, Final
 
 from domain.access.caller import SYSTEM, Caller
@@ -119,12 +119,14 @@ class Emitter:
     def act(self, names: Sequence[str], meta: Mapping[str, Any], caller: Caller | None) -> None:
         """Tell, in the background, of what the log does not hold; the last of the names is the event's.
 
-        A few are told at once; so many may wait, the others are dropped.
+        A few are told at once; so many may wait, the others are dropped. Whoever is told takes no part in the
+        caller's transaction.
         """
         if len(self._telling) >= MOST_WAITING:
             log.error("%s was told to nobody: %d others wait", names[-1], MOST_WAITING)
             return
-        task = asyncio.create_task(self._act(names, {"event": names[-1], **meta}, caller))
+        told = self._act(names, {"event": names[-1], **meta}, caller)
+        task = asyncio.create_task(told, context=Context())
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
+
+import pytest
 
 from domain.access.caller import Caller
 from domain.access.rights import Rule
+from domain.errors import Forbidden
 from domain.query.limits import QueryLimits
 from domain.settings import Settings
 from projections.bound import binding
@@ -15,6 +21,9 @@ from projections.database import Database
 from projections.reading.reader import Reader
 from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
+from services.extensions.loading import Extensions
+from services.flows.wiring import flows_for
+from services.mail.wiring import post_of
 from tests.support.writing import USER, Bench, limited
 
 ALL = Rule(None)
@@ -66,3 +75,38 @@ async def test_rights_that_were_never_committed_are_forgotten(bench: Bench) -> N
                 assert (await rights.standing(bench.model, caller)).admin
             raise Undone
     assert not (await rights.standing(bench.model, caller)).admin
+
+
+async def test_who_is_told_within_a_write_takes_no_part_in_it(
+    bench: Bench, settings: Settings, database_url: str
+) -> None:
+    """A filter sets off an action, waits for it, and refuses: the action saw and wrote on its own."""
+    extensions, told = Extensions(), asyncio.Event()
+    seen: list[int] = []
+
+    async def refuse(payload: Any, meta: Mapping[str, Any], caller: Caller | None) -> Any:
+        await inner.sql("insert into authors (name) values ('within')")
+        wired.emitter.act(("told",), {}, None)
+        async with asyncio.timeout(10):
+            await told.wait()
+        raise Forbidden()
+
+    async def tell(meta: Mapping[str, Any], caller: Caller | None) -> None:
+        [(count,)] = await inner.sql("select count(*) from authors")
+        seen.append(count)
+        await inner.sql("insert into tags (label) values ('told')")
+        told.set()
+
+    extensions.hooks.add_filter("posts.items.create", refuse)
+    extensions.hooks.add_action("told", tell)
+    await bench.define("create table tags (id serial primary key, label text)")
+    async with await Database.open(database_url, maximum=2) as narrow, post_of(settings, narrow) as post:
+        wired = await flows_for(settings, narrow, post, extensions)
+        bench.writer.filtering.filters = wired.emitter
+        inner = Bench(narrow, bench.writer, bench.model, bench.command)
+        with pytest.raises(Forbidden):
+            await bench.create("posts", {"title": "No"})
+        await wired.emitter.close()
+    assert seen == [0]
+    assert await bench.sql("select label from tags") == [("told",)]
+    assert await bench.sql("select name from authors") == []
