@@ -29,10 +29,7 @@ def mail() -> Iterator[Mailbox]:
 def server(served_url: str, mail: Mailbox) -> Iterator[Server]:
     settings = {
         "PUBLIC_URL": "https://cms.example.com/",
-        "EMAIL_TRANSPORT": "smtp",
-        "EMAIL_SMTP_HOST": "127.0.0.1",
-        "EMAIL_SMTP_PORT": str(mail.port),
-        "EMAIL_SMTP_IGNORE_TLS": "true",
+        **mail.settings,
     }
     with running_server(served_url, extra=settings) as running:
         yield running

@@ -81,13 +81,7 @@ async def test_all_operations_through_kills(database_url: str, box: Mailbox, els
     """Whatever writes items is done exactly once, all else at least once, and nothing is left out."""
     with psycopg.connect(database_url) as connection:
         connection.execute(SCHEMA)
-    smtp = {
-        "EMAIL_TRANSPORT": "smtp",
-        "EMAIL_SMTP_HOST": "127.0.0.1",
-        "EMAIL_SMTP_PORT": str(box.port),
-        "EMAIL_SMTP_IGNORE_TLS": "true",
-    }
-    extra = {**SETTINGS, **smtp, "RATE_LIMITER_EMAIL_FLOWS_ENABLED": "false"}
+    extra = {**SETTINGS, **box.settings, "RATE_LIMITER_EMAIL_FLOWS_ENABLED": "false"}
     server = start(database_url, extra=extra)
     keys: list[int] = []
     try:
@@ -116,14 +110,8 @@ async def test_a_letter_outlives_its_process(database_url: str, box: Mailbox) ->
     """The mail server refuses for now, and Acta dies after the run is over: the letter comes later, once."""
     with psycopg.connect(database_url) as connection:
         connection.execute(SCHEMA)
-    smtp = {
-        "EMAIL_TRANSPORT": "smtp",
-        "EMAIL_SMTP_HOST": "127.0.0.1",
-        "EMAIL_SMTP_PORT": str(box.port),
-        "EMAIL_SMTP_IGNORE_TLS": "true",
-    }
     box.refusals = 1_000_000
-    server = start(database_url, extra={**SETTINGS, **smtp})
+    server = start(database_url, extra={**SETTINGS, **box.settings})
     try:
         async with client(server) as api:
             options = {"type": "action", "scope": ["items.create"], "collections": ["notes"]}
@@ -137,7 +125,7 @@ async def test_a_letter_outlives_its_process(database_url: str, box: Mailbox) ->
         server.kill()
         assert not box.letters
         box.refusals = 0
-        server = start(database_url, extra={**SETTINGS, **smtp})
+        server = start(database_url, extra={**SETTINGS, **box.settings})
         kept = await box.letter("reader@example.com", 30)
         assert (kept["Subject"], "<em>hello</em>" in kept.get_content()) == ("kept", True)
         for _ in range(50):

@@ -23,6 +23,16 @@ class Mailbox:
     letters: list[EmailMessage] = field(default_factory=list)
     refusals: int = 0
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What sends letters here."""
+        return {
+            "EMAIL_TRANSPORT": "smtp",
+            "EMAIL_SMTP_HOST": "127.0.0.1",
+            "EMAIL_SMTP_PORT": str(self.port),
+            "EMAIL_SMTP_IGNORE_TLS": "true",
+        }
+
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (the library's name)
         if self.refusals:
             self.refusals -= 1
