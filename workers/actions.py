@@ -16,7 +16,6 @@ from domain.log.changes import Change, changes
 from projections.database import Database
 from projections.flows.chain import LONGEST, after, chain
 from projections.flows.runs import caller_of, named, secret_fields, told, who
-from services.extensions.context import Door
 from workers.follower import Batch, OutwardFollower
 
 log = logging.getLogger("acta.extensions")
@@ -29,14 +28,12 @@ class Actions(OutwardFollower):
     batch: ClassVar[int] = 100
     from_start: ClassVar[bool] = False
 
-    def __init__(self, hooks: Hooks, door: Door, database: Database) -> None:
+    def __init__(self, hooks: Hooks, database: Database) -> None:
         self._hooks = hooks
-        self._door = door
         self._database = database
 
     async def handle(self, records: Sequence[Record], batch: Batch) -> None:
         """Tell of each change, one after the other."""
-        await self._door.wait()
         for change in changes(record for record in records if not (record.meta or {}).get("cause")):
             await self._tell(change)
 

@@ -12,6 +12,7 @@ from projections.database import Database
 from projections.prepare import prepare
 from projections.tables.store import ModelStore
 from services.extensions.loading import load
+from services.flows.wiring import flows_for
 from services.mail.wiring import post_of
 from workers import presets, sealer
 from workers.actions import Actions
@@ -19,6 +20,7 @@ from workers.external import External
 from workers.flows import executing
 from workers.flows import main as flows
 from workers.flows.beginning import FlowFollower
+from workers.flows.letters import Outbox
 from workers.follower import Follower, follow
 from workers.history import Histories
 from workers.kafka.publisher import Publisher, form_of
@@ -55,6 +57,10 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
         async with post_of(settings, database) as post, asyncio.TaskGroup() as group:
             kafka, where = settings.kafka, settings.database
             models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
+            outbox = Outbox(database, post)
+            # Before any follower: none may write a letter that no filter sees.
+            wired = flows_for(settings, database, models, outbox, extensions)
+            post.filter = wired.emitter.letter
             group.create_task(_watch(models, stop))
             if kafka.bootstrap_servers:
                 running.append(Publisher(kafka, form_of(settings, models)))
@@ -62,7 +68,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 group.create_task(Registry(kafka, models).run(stop))
             running.append(Notices(settings, database, post))
             if extensions.hooks.acting:
-                running.append(Actions(extensions.hooks, extensions.door, database))
+                running.append(Actions(extensions.hooks, database))
             group.create_task(sealer.run(database, stop))
             group.create_task(wake.listen(database, stop))
             group.create_task(leadership.watch(stop))
@@ -74,7 +80,8 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 group.create_task(external.run(stop, leadership))
             group.create_task(presets.run(settings, database, stop))
             group.create_task(webhooks.run(settings, database, models, leadership, noting, stop))
-            group.create_task(flows.run(settings, database, leadership, beginning, extensions, post, stop))
+            schedules = extensions.hooks.schedules
+            group.create_task(flows.run(database, wired, outbox, schedules, leadership, beginning, stop))
             for follower in running:
                 group.create_task(follow(follower, database, wake, stop, leadership))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,16 +27,10 @@ class Door:
 
     def __init__(self) -> None:
         self._services: FlowServices | None = None
-        self._opened = asyncio.Event()
 
     def open(self, services: FlowServices) -> None:
         """From now on they can be used."""
         self._services = services
-        self._opened.set()
-
-    async def wait(self) -> None:
-        """Until they can be used."""
-        await self._opened.wait()
 
     def opened(self) -> FlowServices:
         """The services. Raises ServiceUnavailable before the process runs."""

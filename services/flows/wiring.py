@@ -26,18 +26,15 @@ class Wired:
     """Flows, and what has to be watched with them."""
 
     flows: Flows
-    models: ModelStore
     rights: RightsStore
     emitter: Emitter
 
 
-async def flows_for(
-    settings: Settings, database: Database, letters: Letters, extensions: Extensions
+def flows_for(
+    settings: Settings, database: Database, models: ModelStore, letters: Letters, extensions: Extensions
 ) -> Wired:
-    """Flows of their own on a database."""
-    where = settings.database
-    models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
-    reader = Reader(database, QueryLimits.of(settings.query, where.statement_timeout))
+    """Flows of their own on a database, whose ``models`` somebody watches."""
+    reader = Reader(database, QueryLimits.of(settings.query, settings.database.statement_timeout))
     writer = ItemWriter(database, reader, settings)
     rights = RightsStore(database, reader)
     models.on_change(lambda _: rights.forget())
@@ -47,4 +44,4 @@ async def flows_for(
     extensions.door.open(services)
     flows = Flows(services, FlowStore(database), extensions.operations)
     writer.filtering.filters = emitter = Emitter(extensions.hooks, flows)
-    return Wired(flows, models, rights, emitter)
+    return Wired(flows, rights, emitter)

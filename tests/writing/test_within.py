@@ -21,6 +21,7 @@ from projections.database import Database
 from projections.reading.reader import Reader
 from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
+from projections.tables.store import ModelStore
 from services.extensions.loading import Extensions
 from services.flows.wiring import flows_for
 from services.mail.wiring import post_of
@@ -101,7 +102,7 @@ async def test_who_is_told_within_a_write_takes_no_part_in_it(
     extensions.hooks.add_action("told", tell)
     await bench.define("create table tags (id serial primary key, label text)")
     async with await Database.open(database_url, maximum=2) as narrow, post_of(settings, narrow) as post:
-        wired = await flows_for(settings, narrow, post, extensions)
+        wired = flows_for(settings, narrow, await ModelStore.open(narrow), post, extensions)
         bench.writer.filtering.filters = wired.emitter
         inner = Bench(narrow, bench.writer, bench.model, bench.command)
         with pytest.raises(Forbidden):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
-from domain.settings import Settings
+from domain.hooks.registry import Schedule
 from projections.database import Database
-from services.extensions.loading import Extensions
-from services.flows.wiring import flows_for
-from services.mail.post import Post
+from services.flows.wiring import Wired
 from workers.flows.beginning import FlowFollower
 from workers.flows.executing import Executor
 from workers.flows.letters import Outbox
@@ -21,28 +20,25 @@ STANDBY_SECONDS = 1.0
 
 
 async def run(
-    settings: Settings,
     database: Database,
+    wired: Wired,
+    outbox: Outbox,
+    schedules: Sequence[Schedule],
     leadership: Leadership,
     follower: FlowFollower,
-    extensions: Extensions,
-    post: Post,
     stop: asyncio.Event,
 ) -> None:
     """Execute runs and schedules while this process leads the follower of flows."""
-    outbox = Outbox(database, post)
-    wired = await flows_for(settings, database, outbox, extensions)
-    post.filter = wired.emitter.letter
 
     def leads() -> bool:
         return leadership.leads(follower.name)
 
-    watched = (wired.models.watch, wired.rights.watch, wired.flows.store.watch, partial(outbox.run, leads))
+    watched = (wired.rights.watch, wired.flows.store.watch, partial(outbox.run, leads))
     watches = [asyncio.create_task(watch()) for watch in watched]
 
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(Schedules(database, wired.flows, leads, extensions.hooks.schedules).run(stop))
+            group.create_task(Schedules(database, wired.flows, leads, schedules).run(stop))
             group.create_task(_execute(Executor(database, wired.flows), follower, leadership, stop))
     finally:
         for task in watches:
