@@ -33,6 +33,7 @@ class LocalStorage(Storage):
         place = self._place(path)
         part = _part(place)
         file = await _run(_create, part)
+        writing: asyncio.Task[None] | None = None
         size = 0
         try:
             waiting: list[bytes] = []
@@ -42,12 +43,17 @@ class LocalStorage(Storage):
                 gathered += len(chunk)
                 # A thread for every small piece would cost more than the writing.
                 if gathered >= _GATHERED:
-                    await _run(file.writelines, waiting)
+                    # While these are written the next ones come.
+                    if writing is not None:
+                        await asyncio.shield(writing)
+                    writing = asyncio.create_task(_run(file.writelines, waiting))
                     size, waiting, gathered = size + gathered, [], 0
+            if writing is not None:
+                await asyncio.shield(writing)
             await _run(_finish, file, waiting, part, place)
             return size + gathered
         except BaseException:
-            await asyncio.shield(_run(_give_up, file, part))
+            await asyncio.shield(_abandon(writing, file, part))
             raise
 
     async def read(self, path: str, start: int = 0, length: int | None = None) -> Chunks:
@@ -104,6 +110,13 @@ class LocalStorage(Storage):
 def _part(place: Path) -> Path:
     # As long a name as the directory takes may leave no room for more.
     return place.with_name(f".{place.name[-200:]}.part")
+
+
+async def _abandon(writing: asyncio.Task[None] | None, file: BinaryIO, part: Path) -> None:
+    if writing is not None:
+        # Also to its end when nobody waits for it any more: the file is in use until then.
+        await asyncio.gather(writing, return_exceptions=True)
+    await _run(_give_up, file, part)
 
 
 def _create(part: Path) -> BinaryIO:
