@@ -10,17 +10,21 @@ import pytest
 from domain.access.caller import Caller
 from domain.access.command import Command
 from domain.access.rights import ADMINISTRATOR
+from domain.errors import ServiceUnavailable
 from domain.model import Model
 from domain.query.limits import QueryLimits
 from domain.settings import Settings
 from projections.database import Database
+from projections.prepare import prepare
 from projections.reading.reader import Reader
 from projections.tables.item_writer import ItemWriter
 from projections.tables.store import ModelStore
 from services.extensions.loading import Extensions
+from services.mail.wiring import post_of
 from tests.support.smtp import mailbox
 from tests.support.writing import USER, Bench
 from workers import main
+from workers.flows.letters import Outbox
 
 
 async def test_no_letter_passes_a_filter_by(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +59,42 @@ async def test_no_letter_passes_a_filter_by(database_url: str, monkeypatch: pyte
         stop.set()
         await working
     assert letter["Subject"] == "seen: news"
+
+
+async def test_a_letter_that_has_to_wait_holds_up_no_other(database_url: str) -> None:
+    """A filter can't tell for now what becomes of one; the others are sent, once."""
+
+    async def unsure(letter: Mapping[str, Any]) -> Any:
+        if letter["to"] == "waiting@example.com":
+            raise ServiceUnavailable("elsewhere", "not now")
+        await asyncio.sleep(0.1)
+        return letter
+
+    with mailbox() as box:
+        settings = Settings.parse({"DATABASE_URL": database_url, **box.settings})
+        async with await Database.open(database_url) as database, post_of(settings, database) as post:
+            await prepare(database)
+            post.filter = unsure
+            outbox = Outbox(database, post)
+            for name in ("waiting", "first", "second"):
+                await outbox.take(f"{name}@example.com", name, "base", {"html": "x"})
+            sending = asyncio.create_task(outbox.run(lambda: True))
+            for name in ("first", "second"):
+                await box.letter(f"{name}@example.com")
+            async with asyncio.timeout(10):
+                while (left := await waiting(database)) != [("waiting@example.com", True)]:
+                    await asyncio.sleep(0.05)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        assert left
+        assert box.letters == []
+
+
+async def waiting(database: Database) -> list[Any]:
+    """Whose letters are still to be sent, and whether that was tried."""
+    async with database.connection() as connection:
+        cursor = await connection.execute("select reader, attempts > 0 from acta.flow_letters order by id")
+        return await cursor.fetchall()
 
 
 async def until(settings: Settings, database_url: str, statement: str) -> None:

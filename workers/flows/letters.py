@@ -1,6 +1,7 @@
 """Letters of flows in the worker: kept in the database until the mail server has them.
 
-One that the server does not take for now is tried again for a day. After a crash a letter may come twice.
+One that can't be sent for now is tried again for a day. One that was just being sent when the process ended
+may come twice.
 """
 
 from __future__ import annotations
@@ -53,11 +54,12 @@ class Outbox:
             try:
                 if leads():
                     found = await letters.due(self._database, AT_ONCE)
-                    async with asyncio.TaskGroup() as group:
-                        for letter in found:
-                            group.create_task(self._send(letter))
-            except* (psycopg.Error, ServiceUnavailable) as errors:
-                log.warning("letters of flows wait: %s", errors.exceptions[0])
+                    # What fails ends no other in the midst of being sent: that one would be sent again.
+                    for trouble in await asyncio.gather(*map(self._send, found), return_exceptions=True):
+                        if trouble is not None:
+                            raise trouble
+            except (psycopg.Error, ServiceUnavailable) as error:
+                log.warning("letters of flows wait: %s", error)
                 found = []
             if not found:
                 await asyncio.sleep(LOOK_SECONDS)
@@ -70,14 +72,13 @@ class Outbox:
         }
         try:
             await self._post.carry(letter.reader, letter.subject, letter.template, variables)
-        except NotSent as error:
-            if not error.lasting and letter.age < GIVEN_UP_SECONDS:
+        except (NotSent, ServiceUnavailable, psycopg.Error) as error:
+            lasting = isinstance(error, NotSent) and error.lasting
+            if not lasting and letter.age < GIVEN_UP_SECONDS:
                 log.warning("mail %s is tried again: %s", what, error)
                 await letters.later(self._database, letter.id, min(2.0**letter.attempts, LONGEST_PAUSE))
                 return
             log.error("mail %s not sent: %s", what, error)
-        except (psycopg.Error, ServiceUnavailable):
-            raise
         except TemplateError as error:
             log.error("mail to %s not written: %s", letter.reader, error)
         except Exception:
