@@ -25,7 +25,7 @@ class Publisher(OutwardFollower):
     be a batch behind after a crash."""
 
     name: ClassVar[str] = "kafka"
-    batch: ClassVar[int] = 8000
+    batch: ClassVar[int] = 4000
 
     def __init__(self, settings: KafkaSettings, form: Form) -> None:
         self._client = Client(settings, settings.instance)
