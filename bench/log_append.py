@@ -38,7 +38,7 @@ from projections.database import Connection, Database
 from projections.log.prepare import prepare
 from projections.log.seal import Sealer
 from workers import sealer
-from workers.follower import RecordFollower, follow
+from workers.follower import Batch, RecordFollower, follow
 from workers.leadership import Leadership
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
@@ -77,7 +77,7 @@ class Reading(RecordFollower):
     name: ClassVar[str] = "reading"
     batch: ClassVar[int] = 2000
 
-    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+    async def handle(self, connection: Connection, records: Sequence[Record], batch: Batch) -> None:
         """Look at each."""
         del connection
         for record in records:

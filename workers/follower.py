@@ -147,11 +147,11 @@ class RecordFollower(InwardFollower):
         if not records:
             return batch.after
         if wanted := _wanted(self, records, batch):
-            await self.handle(connection, wanted)
+            await self.handle(connection, wanted, batch)
         return records[-1].position
 
     @abstractmethod
-    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+    async def handle(self, connection: Connection, records: Sequence[Record], batch: Batch) -> None:
         """Do the work for a batch of events, in order."""
 
 

@@ -24,7 +24,7 @@ class Picky(RecordFollower):
         self.dislikes = dislikes
         self.seen: list[int] = []
 
-    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+    async def handle(self, connection: Connection, records: Sequence[Record], batch: Batch) -> None:
         for record in records:
             if record.position == self.dislikes:
                 raise ValueError("can't stand it\nDETAIL: a secret value")
@@ -190,9 +190,9 @@ async def test_large_events_come_in_smaller_batches(
     class Sizes(Collecting):
         batch: ClassVar[int] = 1000
 
-        async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+        async def handle(self, connection: Connection, records: Sequence[Record], batch: Batch) -> None:
             batches.append(len(records))
-            await super().handle(connection, records)
+            await super().handle(connection, records, batch)
 
     monkeypatch.setattr("projections.log.positions.BATCH_BYTES", 100_000)
     batches: list[int] = []

@@ -13,6 +13,7 @@ from tests.log.support import rows, run, value, write
 from workers import follower as module
 from workers import sealer
 from workers.follower import (
+    Batch,
     Follower,
     RecordFollower,
     follow,
@@ -32,7 +33,7 @@ class Collecting(RecordFollower):
         self.enough = asyncio.Event()
         self.expected = 0
 
-    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+    async def handle(self, connection: Connection, records: Sequence[Record], batch: Batch) -> None:
         await connection.execute(
             "insert into public.copies select unnest(%s::bigint[])", [[r.seq for r in records]]
         )

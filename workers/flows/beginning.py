@@ -10,7 +10,7 @@ from domain.log import Record
 from projections.database import Connection
 from projections.flows.runs import begin_runs, begun_at, is_awaiting
 from projections.log.positions import last_position, position_at
-from workers.follower import RecordFollower
+from workers.follower import Batch, RecordFollower
 
 
 class FlowFollower(RecordFollower):
@@ -31,7 +31,7 @@ class FlowFollower(RecordFollower):
         last = await last_position(connection)
         return after if await is_awaiting(connection) else max(last, after)
 
-    async def handle(self, connection: Connection, records: Sequence[Record]) -> None:
+    async def handle(self, connection: Connection, records: Sequence[Record], batch: Batch) -> None:
         """Begin runs in the transaction that moves the position."""
         if await begin_runs(connection, records):
             self.begun.set()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import ClassVar
 
+from domain.log import Record
 from domain.webhooks.model import Webhook
 from projections.database import Connection, Database
 from projections.log import positions
 from projections.webhooks.noting import note, webhooks
-from workers.follower import Batch, InwardFollower
+from workers.follower import Batch, RecordFollower
 
 
-class WebhookFollower(InwardFollower):
+class WebhookFollower(RecordFollower):
     """Opens deliveries in the transaction that moves its position; ``noted`` is set when there are some.
 
     Events count from the one that made a webhook active, so a new follower begins with the log's first. After
@@ -21,7 +23,6 @@ class WebhookFollower(InwardFollower):
 
     name: ClassVar[str] = "webhooks"
     repeats: ClassVar[bool] = False
-    parks: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.noted = asyncio.Event()
@@ -42,15 +43,6 @@ class WebhookFollower(InwardFollower):
         self._known = await webhooks(connection)
         return after if self._known else max(last, after)
 
-    async def advance(self, connection: Connection, batch: Batch) -> int:
+    async def handle(self, connection: Connection, records: Sequence[Record], batch: Batch) -> None:
         """Open the deliveries of a batch."""
-        upto = await self.skip(connection, batch.after)
-        if self.resting:
-            return upto
-        records = await positions.read(connection, batch.after, batch.limit)
-        if not records:
-            return batch.after
-        new = [record for record in records if record.position > batch.reached]
-        if new:
-            self._opened = await note(connection, self._known, new, batch.rewinds)
-        return records[-1].position
+        self._opened = await note(connection, self._known, records, batch.rewinds)
