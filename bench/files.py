@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,7 @@ def measure(
         finally:
             for server in servers:
                 server.stop()
+                shutil.rmtree(server.folder / "uploads", ignore_errors=True)
     return [cached, fresh, upload, memory]
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.errors import ContentTooLarge, InvalidPayload
 from domain.files.naming import clean_filename, disk_name
 from projections.system.guards.files import disk_path
+
+_HASHED: Final = 1024 * 1024
 
 
 @dataclass
@@ -68,19 +71,36 @@ class Upload:
 
 @dataclass
 class Measured:
-    """Size in bytes and SHA-256 of what has passed."""
+    """Size in bytes and SHA-256 of what has passed, once all of it has."""
 
     size: int = 0
     _hash: Any = field(default_factory=hashlib.sha256)
 
     async def through(self, chunks: AsyncIterator[bytes], limit: int | None = None) -> AsyncIterator[bytes]:
         """The same bytes. Raises ContentTooLarge beyond ``limit``."""
+        hashing: asyncio.Future[None] | None = None
+        waiting: list[bytes] = []
+        gathered = 0
         async for chunk in chunks:
             self.size += len(chunk)
             if limit is not None and self.size > limit:
                 raise ContentTooLarge()
-            self._hash.update(chunk)
+            waiting.append(chunk)
+            gathered += len(chunk)
+            # Beside the loop, which receives the next ones; a few bytes are not worth a thread.
+            if gathered >= _HASHED:
+                if hashing is not None:
+                    await hashing
+                hashing = asyncio.get_running_loop().run_in_executor(None, self._add, waiting)
+                waiting, gathered = [], 0
             yield chunk
+        if hashing is not None:
+            await hashing
+        self._add(waiting)
+
+    def _add(self, chunks: Sequence[bytes]) -> None:
+        for chunk in chunks:
+            self._hash.update(chunk)
 
     @property
     def sha256(self) -> str:

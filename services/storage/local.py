@@ -19,6 +19,7 @@ from services.storage.base import CHUNK, Chunks, Entry, NotFound, Storage, Stora
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 _GATHERED = 4 * CHUNK
+_SYNCED = 32 * 1024 * 1024
 T = TypeVar("T")
 
 
@@ -34,7 +35,8 @@ class LocalStorage(Storage):
         part = _part(place)
         file = await _run(_create, part)
         writing: asyncio.Task[None] | None = None
-        size = 0
+        syncing: asyncio.Task[None] | None = None
+        size = synced = 0
         try:
             waiting: list[bytes] = []
             gathered = 0
@@ -48,12 +50,17 @@ class LocalStorage(Storage):
                         await asyncio.shield(writing)
                     writing = asyncio.create_task(_run(file.writelines, waiting))
                     size, waiting, gathered = size + gathered, [], 0
+                    # What lies on disk already need not be waited for at the end.
+                    if size - synced >= _SYNCED and (syncing is None or syncing.done()):
+                        syncing, synced = asyncio.create_task(_run(os.fdatasync, file.fileno())), size
             if writing is not None:
                 await asyncio.shield(writing)
+            if syncing is not None:
+                await asyncio.shield(syncing)
             await _run(_finish, file, waiting, part, place)
             return size + gathered
         except BaseException:
-            await asyncio.shield(_abandon(writing, file, part))
+            await asyncio.shield(_abandon([writing, syncing], file, part))
             raise
 
     async def read(self, path: str, start: int = 0, length: int | None = None) -> Chunks:
@@ -112,10 +119,9 @@ def _part(place: Path) -> Path:
     return place.with_name(f".{place.name[-200:]}.part")
 
 
-async def _abandon(writing: asyncio.Task[None] | None, file: BinaryIO, part: Path) -> None:
-    if writing is not None:
-        # Also to its end when nobody waits for it any more: the file is in use until then.
-        await asyncio.gather(writing, return_exceptions=True)
+async def _abandon(tasks: list[asyncio.Task[None] | None], file: BinaryIO, part: Path) -> None:
+    # Also to their end when nobody waits for them any more: the file is in use until then.
+    await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
     await _run(_give_up, file, part)
 
 
