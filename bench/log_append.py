@@ -40,6 +40,7 @@ from projections.log.seal import Sealer
 from workers import sealer
 from workers.follower import Batch, RecordFollower, follow
 from workers.leadership import Leadership
+from workers.share import Share
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
 from workers.wake import Wake
@@ -96,7 +97,7 @@ async def work(url: str) -> None:
         group.create_task(sealer.run(database, stop))
         group.create_task(wake.listen(database, stop))
         for follower in FOLLOWERS:
-            group.create_task(follow(follower(), database, wake, stop, leadership))
+            group.create_task(follow(follower(), database, wake, stop, leadership, Share(1)))
 
 
 @contextmanager

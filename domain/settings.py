@@ -57,6 +57,7 @@ class ServerSettings(Group):
     max_payload_size: Size = Field(UNITS["mb"], alias="MAX_PAYLOAD_SIZE")
     shutdown_timeout: int = Field(10_000, alias="SERVER_SHUTDOWN_TIMEOUT", ge=0)
     follower_niceness: int = Field(10, alias="ACTA_FOLLOWER_NICENESS", ge=0, le=19)
+    follower_share: float = Field(0.1, alias="ACTA_FOLLOWER_SHARE", ge=0.01, le=1)
 
 
 class DatabaseSettings(Group):

@@ -39,6 +39,7 @@ from projections.database import Connection, Database, is_lost
 from projections.log import cursors, positions
 from projections.log.cursors import Cursor
 from workers.leadership import Leadership
+from workers.share import Share
 from workers.stopping import sleep
 from workers.wake import Wake
 
@@ -219,12 +220,18 @@ class _Trouble:
 
 
 async def follow(
-    follower: Follower, database: Database, wake: Wake, stop: asyncio.Event, leadership: Leadership
+    follower: Follower,
+    database: Database,
+    wake: Wake,
+    stop: asyncio.Event,
+    leadership: Leadership,
+    share: Share,
 ) -> None:
     """Run a follower until told to stop, through failures of its own and of the server."""
     trouble, limit, registered = _Trouble(retry=FIRST_RETRY_SECONDS), follower.batch, False
     try:
         while not stop.is_set():
+            await share.turn()
             turn, began = wake.turn, time.monotonic()
             try:
                 if not registered:

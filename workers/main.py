@@ -27,6 +27,7 @@ from workers.kafka.publisher import Publisher, form_of
 from workers.kafka.registry import Registry
 from workers.leadership import Leadership
 from workers.notices import Notices
+from workers.share import Share
 from workers.snapshots import Snapshots
 from workers.stopping import stop_on_signals
 from workers.wake import Wake
@@ -54,6 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     async with await Database.open(url, maximum=most, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
+        share = Share(settings.server.follower_share)
         async with post_of(settings, database) as post, asyncio.TaskGroup() as group:
             kafka, where = settings.kafka, settings.database
             models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
@@ -71,6 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 running.append(Actions(extensions.hooks, database))
             group.create_task(sealer.run(database, stop))
             group.create_task(wake.listen(database, stop))
+            group.create_task(share.watch(stop))
             group.create_task(leadership.watch(stop))
             if settings.history.external:
                 limit = settings.history.external_limit
@@ -79,11 +82,14 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 )
                 group.create_task(external.run(stop, leadership))
             group.create_task(presets.run(settings, database, stop))
-            group.create_task(webhooks.run(settings, database, models, leadership, noting, stop))
+            group.create_task(webhooks.run(settings, database, models, leadership, noting, share, stop))
             schedules = extensions.hooks.schedules
-            group.create_task(flows.run(database, wired, outbox, schedules, leadership, beginning, stop))
+            executor = executing.Executor(database, wired.flows, share)
+            group.create_task(
+                flows.run(database, wired, executor, outbox, schedules, leadership, beginning, stop)
+            )
             for follower in running:
-                group.create_task(follow(follower, database, wake, stop, leadership))
+                group.create_task(follow(follower, database, wake, stop, leadership, share))
 
 
 async def _watch(models: ModelStore, stop: asyncio.Event) -> None:

@@ -99,6 +99,7 @@ def environment(database_url: str, extra: Mapping[str, str] | None = None) -> di
         "LOG_LEVEL": "warn",
         # Tests wait for what followers do, beside whatever else the machine does.
         "ACTA_FOLLOWER_NICENESS": "0",
+        "ACTA_FOLLOWER_SHARE": "1",
         "STORAGE_LOCAL_ROOT": str(uploads()),
         **(extra or {}),
     }

@@ -19,6 +19,7 @@ from workers.follower import (
     follow,
 )
 from workers.leadership import Leadership
+from workers.share import Share
 from workers.wake import Wake
 
 
@@ -67,7 +68,7 @@ class Running:
         # As many processes as followers.
         for follower in self.followers:
             leadership = Leadership(self.database)
-            running = follow(follower, self.database, self.wake, self.stop, leadership)
+            running = follow(follower, self.database, self.wake, self.stop, leadership, Share(1))
             self.tasks += [asyncio.create_task(running), asyncio.create_task(leadership.watch(self.stop))]
         return self
 

@@ -24,6 +24,7 @@ from projections.flows import runs
 from projections.flows.chain import chain
 from projections.flows.runner import Flows
 from projections.flows.runs import Kept, caller_of
+from workers.share import Share
 from workers.stopping import sleep
 
 log = logging.getLogger("acta.flows")
@@ -41,9 +42,10 @@ class _Failed(Exception):
 class Executor:
     """Executes the runs of one cluster, in the process that leads."""
 
-    def __init__(self, database: Database, flows: Flows) -> None:
+    def __init__(self, database: Database, flows: Flows, share: Share) -> None:
         self._database = database
         self._flows = flows
+        self._share = share
         self._running: dict[int, asyncio.Task[None]] = {}
 
     async def run(self, begun: asyncio.Event, stop: asyncio.Event) -> None:
@@ -52,6 +54,7 @@ class Executor:
         loop = asyncio.get_running_loop()
         try:
             while not stop.is_set():
+                await self._share.turn()
                 begun.clear()
                 try:
                     await self._start_waiting()

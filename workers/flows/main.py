@@ -22,6 +22,7 @@ STANDBY_SECONDS = 1.0
 async def run(
     database: Database,
     wired: Wired,
+    executor: Executor,
     outbox: Outbox,
     schedules: Sequence[Schedule],
     leadership: Leadership,
@@ -39,7 +40,7 @@ async def run(
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(Schedules(database, wired.flows, leads, schedules).run(stop))
-            group.create_task(_execute(Executor(database, wired.flows), follower, leadership, stop))
+            group.create_task(_execute(executor, follower, leadership, stop))
     finally:
         for task in watches:
             task.cancel()

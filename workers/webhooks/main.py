@@ -18,6 +18,7 @@ from projections.webhooks import outbox, replaying
 from projections.webhooks.queue import Queue, QueueTrouble, wanted
 from services.web.guarded import GuardedClient
 from workers.leadership import Leadership
+from workers.share import Share
 from workers.stopping import sleep
 from workers.webhooks.noting import WebhookFollower
 from workers.webhooks.sending import Sender
@@ -36,13 +37,14 @@ async def run(
     models: ModelStore,
     leadership: Leadership,
     follower: WebhookFollower,
+    share: Share,
     stop: asyncio.Event,
 ) -> None:
     """Do jobs until told to stop, and ask for them while this process leads the follower of webhooks."""
     secret = settings.auth.secret
     seal = Seal(secret.get_secret_value()) if secret is not None else None
     client = GuardedClient(settings.files.import_deny)
-    sender = Sender(database, models, client, seal, settings.webhooks)
+    sender = Sender(database, models, client, seal, settings.webhooks, share)
 
     async def replay(number: int) -> None:
         while not stop.is_set() and await replaying.advance(database, number):

@@ -29,6 +29,7 @@ from projections.tables.store import ModelStore
 from projections.webhooks import outbox
 from projections.webhooks.outbox import Due, Outcome
 from services.web.guarded import SAME_REQUEST, GuardedClient, Unreachable
+from workers.share import Share
 
 log = logging.getLogger("acta.webhooks")
 
@@ -57,12 +58,14 @@ class Sender:
         client: GuardedClient,
         seal: Seal | None,
         settings: WebhookSettings,
+        share: Share,
     ) -> None:
         self._database = database
         self._models = models
         self._client = client
         self._seal = seal
         self._settings = settings
+        self._share = share
         self._retrying = Retrying(settings.first_retry, settings.attempts)
         self.stopping = asyncio.Event()
 
@@ -75,6 +78,7 @@ class Sender:
             while True:
                 free = most - len(flying)
                 if free and not self.stopping.is_set():
+                    await self._share.turn()
                     for due in await outbox.due(self._database, webhook, flying.values(), free):
                         flying[asyncio.create_task(self._in_turn(places, due))] = due.id
                 if not flying:
