@@ -157,10 +157,14 @@ class RecordFollower(InwardFollower):
 
 
 class OutwardFollower(Follower):
-    """Works outside the database; its position is moved after each batch."""
+    """Works outside the database; its position is moved after each batch.
+
+    While one batch of a backlog is handled the next one is read.
+    """
 
     parks: ClassVar[bool] = True
     repeats: ClassVar[bool] = False
+    _ahead: tuple[int, Sequence[Record]] = (-1, ())
 
     async def step(self, database: Database, limit: int) -> int:
         """Read, handle without a transaction open, move."""
@@ -173,18 +177,44 @@ class OutwardFollower(Follower):
             if self.resting:
                 await cursors.move(connection, self.name, upto, cursor.rewinds)
                 return upto - batch.after
-            records = await positions.read(connection, batch.after, limit)
+            (after, records), self._ahead = self._ahead, (-1, ())
+            if after != batch.after or len(records) > limit:
+                records = await positions.read(connection, batch.after, limit)
         if not records:
             return 0
         if wanted := _wanted(self, records, batch):
-            await self.handle(wanted, batch)
+            await self._handle_and_read(database, records, wanted, batch)
         async with database.connection() as connection:
             await cursors.move(connection, self.name, records[-1].position, cursor.rewinds)
         return records[-1].position - cursor.position
 
+    async def _handle_and_read(
+        self, database: Database, records: Sequence[Record], wanted: Sequence[Record], batch: Batch
+    ) -> None:
+        if len(records) < batch.limit:
+            await self.handle(wanted, batch)
+            return
+        last = records[-1].position
+        reading = asyncio.create_task(_read(database, last, batch.limit))
+        try:
+            await self.handle(wanted, batch)
+        except BaseException:
+            reading.cancel()
+            raise
+        finally:
+            # What fails here fails again when it is read in its turn: this batch is done.
+            [found] = await asyncio.gather(reading, return_exceptions=True)
+        if not isinstance(found, BaseException) and found:
+            self._ahead = last, found
+
     @abstractmethod
     async def handle(self, records: Sequence[Record], batch: Batch) -> None:
         """Do the work for a batch of events, in order; all of it is done when this returns."""
+
+
+async def _read(database: Database, after: int, limit: int) -> Sequence[Record]:
+    async with database.connection() as connection:
+        return await positions.read(connection, after, limit)
 
 
 def _batch(cursor: Cursor, limit: int) -> Batch:

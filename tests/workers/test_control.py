@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
+import psycopg
 import pytest
 
 from domain.log import Record
 from projections.database import Connection, Database
-from projections.log import cursors
+from projections.log import cursors, positions
 from tests.log.support import run, value, write
 from tests.workers.test_follower import Collecting, Running, wait_for
 from workers import follower as module
@@ -220,3 +221,55 @@ async def test_nobody_of_the_name(database: Database) -> None:
         await cursors.register(connection, "somebody", 3)
         assert await cursors.forget(connection, "somebody")
         assert await cursors.overview(connection) == []
+
+
+async def test_a_backlog_is_read_ahead_and_what_fails_there_repeats_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(database, 35)
+    follower, handling = Publishing(), asyncio.Event()
+    asked: list[tuple[int, bool]] = []
+    read = positions.read
+
+    async def failing(connection: Connection, after: int, limit: int) -> list[Record]:
+        asked.append((after, handling.is_set()))
+        if asked[-1] == (10, True):
+            raise psycopg.OperationalError("the server is away")
+        return await read(connection, after, limit)
+
+    async def handle(records: Sequence[Record], batch: Batch) -> None:
+        handling.set()
+        await asyncio.sleep(0.02)
+        follower.seen += [record.position for record in records]
+        handling.clear()
+
+    monkeypatch.setattr(positions, "read", failing)
+    monkeypatch.setattr(follower, "handle", handle)
+    async with Running(database, follower):
+        await until_position(database, "publishing", 35)
+    assert follower.seen == list(range(1, 36))
+    # Read again in its turn, and the next ones while others were handled.
+    assert [entry for entry in asked if 0 < entry[0] < 35] == [
+        (10, True),
+        (10, False),
+        (20, True),
+        (30, True),
+    ]
+
+
+async def test_what_was_read_ahead_is_not_handled_after_a_rewind(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(database, 30)
+    follower = Publishing()
+
+    async def handle(records: Sequence[Record], batch: Batch) -> None:
+        follower.seen += [record.position for record in records]
+        if len(follower.seen) == 20:
+            async with database.connection() as connection:
+                assert await cursors.rewind(connection, "publishing", 5, again=True)
+
+    monkeypatch.setattr(follower, "handle", handle)
+    async with Running(database, follower):
+        await until_position(database, "publishing", 30)
+    assert follower.seen == [*range(1, 21), *range(6, 31)]
