@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection, HTTPException
@@ -26,6 +27,7 @@ ADMIN_EMAIL = "admin@example.com"
 ADMIN_PASSWORD = "d1r3ctu5"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+PORTS = (12_000, 32_000)
 
 
 @dataclass
@@ -69,10 +71,16 @@ class Server:
 
 
 def free_port() -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that was free a moment ago.
+
+    It is none that the system gives to clients, or to who asks for any port: such a one may be gone again
+    before the server that it is meant for has it.
+    """
+    chance = random.SystemRandom()
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", chance.randrange(*PORTS)))
+            return int(probe.getsockname()[1])
 
 
 @cache
