@@ -62,7 +62,7 @@ def server(served_url: str, port: int, mail: Mailbox, extra: dict[str, str]) -> 
         "LOGIN_STALL_TIME": "10",
         "REGISTER_STALL_TIME": "10",
         "PASSWORD_RESET_URL_ALLOW_LIST": "https://app.example.com/reset",
-        "SESSION_REFRESH_GRACE_PERIOD": "500",
+        "SESSION_REFRESH_GRACE_PERIOD": "60000",
         "RATE_LIMITER_REGISTRATION_POINTS": "40",
         **extra,
     }

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import aiohttp
-import pyotp
 
 from tests.access.listening import HOOK, Outside, hooked_up, listening
 from tests.access.test_providers import through
 from tests.flows.conftest import make_flow
 from tests.support import oauth
 from tests.support.http import Client, client
-from tests.support.people import bearer, login, person
+from tests.support.people import bearer, login, one_time, person
 from tests.support.server import ADMIN_PASSWORD, Server, environment
 from tests.support.smtp import Mailbox
 
@@ -177,7 +176,7 @@ async def _person(server: Server, api: Client, anonymous: Client, mail: Mailbox)
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
     async with client(server, token) as hers:
         tfa = (await hers.post("/users/me/tfa/generate", {"password": password})).data["secret"]
-        body = {"secret": tfa, "otp": pyotp.TOTP(tfa).now()}
+        body = {"secret": tfa, "otp": await one_time(tfa)}
         assert (await hers.post("/users/me/tfa/enable", body)).status == 204
         assert (await hers.request("GET", f"/users/me?access_token={token}")).status == 400
     assert (await anonymous.request("GET", "/users/me", headers={"Cookie": cookie})).status == 200

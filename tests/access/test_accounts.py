@@ -6,11 +6,10 @@ from uuid import uuid4
 
 import jwt
 import psycopg
-import pyotp
 import pytest
 
 from tests.support.http import Client, client
-from tests.support.people import PASSWORD, bearer, login, person
+from tests.support.people import PASSWORD, bearer, login, one_time, person
 from tests.support.server import Server
 from tests.support.smtp import Mailbox
 
@@ -182,10 +181,9 @@ async def test_the_second_factor(server: Server, api: Client, anonymous: Client,
         assert (await hers.post("/users/me/tfa/generate", {"password": "wrong"})).status == 401
         made = (await hers.post("/users/me/tfa/generate", {"password": PASSWORD})).data
         assert made["otpauth_url"].startswith(f"otpauth://totp/Directus:{her.email}?secret={made['secret']}&")
-        code = pyotp.TOTP(made["secret"])
         wrong = await hers.post("/users/me/tfa/enable", {"secret": made["secret"], "otp": "abc"})
         assert (wrong.status, wrong.error["reason"]) == (400, '"otp" is invalid')
-        wanted = {"secret": made["secret"], "otp": code.now()}
+        wanted = {"secret": made["secret"], "otp": await one_time(made["secret"])}
         assert (await hers.post("/users/me/tfa/enable", wanted)).status == 204
         assert (await hers.post("/users/me/tfa/enable", wanted)).status == 400
         assert (await hers.patch("/users/me", {"tfa_secret": None})).status == 400
@@ -193,7 +191,7 @@ async def test_the_second_factor(server: Server, api: Client, anonymous: Client,
     answer = await login(anonymous, her.email)
     assert (answer.status, answer.error["code"]) == (401, "INVALID_OTP")
     assert (await login(anonymous, her.email, otp="000000")).status == 401
-    assert (await login(anonymous, her.email, otp=code.now())).status == 200
+    assert (await login(anonymous, her.email, otp=await one_time(made["secret"]))).status == 200
     with psycopg.connect(served_url) as connection:
         for table in ("acta.directus_users", "acta.events"):
             texts = connection.execute(f"select t::text from {table} as t").fetchall()  # noqa: S608
@@ -201,8 +199,12 @@ async def test_the_second_factor(server: Server, api: Client, anonymous: Client,
     async with client(server, her.token) as hers:
         assert (await hers.post("/users/me/tfa/disable", {"otp": "1"})).status == 400
         assert (await hers.post(f"/users/{her.id}/tfa/disable", {})).status == 403
-        assert (await hers.post("/users/me/tfa/disable", {"otp": code.now()})).status == 204
-        assert (await hers.post("/users/me/tfa/disable", {"otp": code.now()})).status == 400
+        assert (
+            await hers.post("/users/me/tfa/disable", {"otp": await one_time(made["secret"])})
+        ).status == 204
+        assert (
+            await hers.post("/users/me/tfa/disable", {"otp": await one_time(made["secret"])})
+        ).status == 400
     assert (await login(anonymous, her.email)).status == 200
     assert (await api.post(f"/users/{her.id}/tfa/disable", {})).status == 204
     assert (await anonymous.post("/users/me/tfa/generate", {})).status == 401
@@ -218,7 +220,7 @@ async def test_a_second_factor_that_is_demanded(server: Server, api: Client, ano
     )
     async with client(server, limited.token) as his:
         made = (await his.post("/users/me/tfa/generate", {"password": PASSWORD})).data
-        body = {"secret": made["secret"], "otp": pyotp.TOTP(made["secret"]).now()}
+        body = {"secret": made["secret"], "otp": await one_time(made["secret"])}
         assert (await his.post("/users/me/tfa/enable", body)).status == 403
 
 
@@ -278,7 +280,7 @@ async def test_a_letter_is_tried_again(api: Client, anonymous: Client, mail: Mai
     mail.refusals = 1
     began = time.monotonic()
     await anonymous.post("/auth/password/request", {"email": her.email})
-    assert time.monotonic() - began < 5
+    assert (took := time.monotonic() - began) < 5, took
     await mail.letter(her.email)
 
 

@@ -5,6 +5,7 @@ import base64
 import json
 import statistics
 import time
+from collections import defaultdict
 from typing import Any
 
 import aiohttp
@@ -12,7 +13,7 @@ import jwt
 import pytest
 
 from tests.support.http import Answer, Client, client
-from tests.support.people import PASSWORD, bearer, login, person
+from tests.support.people import PASSWORD, bearer, end_grace, login, person
 from tests.support.server import ADMIN_TOKEN, Server, environment
 
 SECRET = environment("")["SECRET"]
@@ -94,19 +95,21 @@ async def test_a_session_cookie_is_dead_after_logout(api: Client, anonymous: Cli
         assert (await anonymous.request("GET", path, headers=cookie)).status == 401
 
 
-async def test_a_stolen_refresh_token_costs_the_thief_his_session(api: Client, anonymous: Client) -> None:
+async def test_a_stolen_refresh_token_costs_the_thief_his_session(
+    api: Client, anonymous: Client, served_url: str
+) -> None:
     her = await person(api)
     first = (await login(anonymous, her.email)).data["refresh_token"]
     others = (await login(anonymous, her.email)).data["refresh_token"]
     second = (await anonymous.post("/auth/refresh", {"refresh_token": first})).data["refresh_token"]
     third = (await anonymous.post("/auth/refresh", {"refresh_token": second})).data
-    await asyncio.sleep(0.6)
+    end_grace(served_url)
     # The grace period is over: whoever sends it now is not who got the successor.
     assert (await anonymous.post("/auth/refresh", {"refresh_token": first})).status == 401
     answer = await anonymous.post("/auth/refresh", {"refresh_token": third["refresh_token"]})
     assert (answer.status, answer.error["code"]) == (401, "INVALID_CREDENTIALS")
     # Believed for five seconds at most.
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while await status(anonymous, third["access_token"]) != 401:
             await asyncio.sleep(0.25)
     assert (await anonymous.post("/auth/refresh", {"refresh_token": others})).status == 200
@@ -163,18 +166,18 @@ async def test_users_are_not_told_apart(api: Client, anonymous: Client) -> None:
         other.email: PASSWORD,
         "nobody@example.com": "wrong",
     }
-    answers, times = set(), {}
-    for email, password in cases.items():
-        spent = []
-        for _ in range(5):
+    answers, spent = set(), defaultdict[str, list[float]](list)
+    # In turns: whatever else the machine does meanwhile slows all of them.
+    for _ in range(7):
+        for email, password in cases.items():
             began = time.perf_counter()
             answer = await login(anonymous, email, password)
-            spent.append(time.perf_counter() - began)
+            spent[email].append(time.perf_counter() - began)
             answers.add((answer.status, json.dumps(answer.body)))
-        times[email] = statistics.median(spent)
+    times = {email: statistics.median(each) for email, each in spent.items()}
     assert len(answers) == 1
     # The stall of this server is below what a hash costs: it is the work that takes as long for nobody.
-    assert max(times.values()) < 4 * min(times.values()), times
+    assert max(times.values()) < 4 * min(times.values()), spent
 
 
 async def test_shares_are_not_guessed_nor_used_too_often(api: Client, anonymous: Client) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import time
 from dataclasses import dataclass
 from typing import Any
+
+import psycopg
+import pyotp
 
 from tests.support.http import Answer, Client
 
 PASSWORD = "first-Secret1"
+SOME_SECONDS = 6
 _numbers = itertools.count(1)
 
 
@@ -51,3 +57,22 @@ async def login(anonymous: Client, email: str, password: str = PASSWORD, **more:
 def bearer(token: str) -> dict[str, str]:
     """A header with a token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def end_grace(served_url: str) -> None:
+    """Make it long ago that sessions and refresh tokens got their successors."""
+    with psycopg.connect(served_url) as connection:
+        connection.execute(
+            "update acta.directus_sessions set expires = expires - interval '1 hour'"
+            " where next_token is not null"
+        )
+        connection.execute("update acta.spent_tokens set spent_at = spent_at - interval '1 hour'")
+
+
+async def one_time(secret: str) -> str:
+    """A one-time password that will be good for some seconds."""
+    code = pyotp.TOTP(secret)
+    left = code.interval - time.time() % code.interval
+    if left < SOME_SECONDS:
+        await asyncio.sleep(left)
+    return code.now()
