@@ -13,7 +13,7 @@ import pytest
 from tests.support.http import Answer, Client, client
 from tests.support.server import Server, running_server
 
-SECONDS = 0.6
+SECONDS = 1.5
 SCHEMA = """
 create table people (id int primary key, name text, boss int references people);
 create table pets (id serial primary key, name text, owner int references people);
@@ -51,9 +51,9 @@ async def api(server: Server) -> AsyncIterator[Client]:
 def refused_in_time(answer: Answer, began: float) -> None:
     assert answer.status == 503
     assert answer.error["code"] == "SERVICE_UNAVAILABLE"
-    assert "took longer than 0.6 seconds" in answer.error["reason"]
+    assert f"took longer than {SECONDS} seconds" in answer.error["reason"]
     assert answer.headers["Retry-After"]
-    assert time.monotonic() - began < 10 * SECONDS
+    assert (took := time.monotonic() - began) < 10 * SECONDS, took
 
 
 @pytest.mark.parametrize(

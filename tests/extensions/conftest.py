@@ -74,7 +74,7 @@ def log_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def settings(packages: Path) -> dict[str, str]:
     """The settings of the server."""
-    return {"PYTHONPATH": str(packages), "EXTENSIONS_HOOK_TIMEOUT": "700"}
+    return {"PYTHONPATH": str(packages), "EXTENSIONS_HOOK_TIMEOUT": "2000"}
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tests.support.http import Client, client
 from tests.support.server import Server, acta, free_port
 
 
-async def logged(api: Client, text: str, count: int, seconds: float = 15) -> None:
+async def logged(api: Client, text: str, count: int, seconds: float = 45) -> None:
     """Wait until something stands in the news log so often."""
     found: list[Any] = []
     for _ in range(int(seconds * 20)):
@@ -191,7 +191,7 @@ async def test_actions_and_schedules(api: Client) -> None:
 
 async def noted(api: Client, event: str, **members: Any) -> dict[str, Any]:
     """Wait until an action hook was told of an event with these members."""
-    for _ in range(300):
+    for _ in range(900):
         for entry in (await api.get("/items/hints", limit=-1)).data:
             data: dict[str, Any] = entry["data"]
             if data["event"] == event and all(data.get(name) == value for name, value in members.items()):

@@ -109,7 +109,7 @@ async def refused(server: Server, path: str, **headers: str) -> int:
     """The status with which an upgrade is refused."""
     async with aiohttp.ClientSession(headers=headers) as session:
         try:
-            async with asyncio.timeout(5), session.ws_connect(server.url + path):
+            async with asyncio.timeout(30), session.ws_connect(server.url + path):
                 raise AssertionError("the upgrade was taken")
         except aiohttp.WSServerHandshakeError as error:
             return error.status

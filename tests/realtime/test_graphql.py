@@ -14,7 +14,7 @@ from tests.realtime.conftest import Socket
 from tests.support.http import Client
 from tests.support.server import ADMIN_EMAIL, ADMIN_PASSWORD, ADMIN_TOKEN, Server
 
-EXTRA = {"WEBSOCKETS_GRAPHQL_AUTH_TIMEOUT": "2", "ACCESS_TOKEN_TTL": "2s"}
+EXTRA = {"WEBSOCKETS_GRAPHQL_AUTH_TIMEOUT": "4", "ACCESS_TOKEN_TTL": "4s"}
 ALL = "subscription { notes_mutated { key event data { id title } } }"
 
 

@@ -18,7 +18,7 @@ EXTRA = {
     "WEBSOCKETS_REST_CONN_LIMIT": "2",
     "WEBSOCKETS_HEARTBEAT_ENABLED": "false",
     "WEBSOCKETS_HEARTBEAT_PERIOD": "0.2",
-    "ACCESS_TOKEN_TTL": "2s",
+    "ACCESS_TOKEN_TTL": "4s",
 }
 QUERY = "subscription { notes_mutated { key data { title } } }"
 
@@ -100,4 +100,4 @@ async def test_there_is_room_for_so_many(server: Server) -> None:
         return True
 
     for _ in range(3):
-        await until(two_and_no_more, 10)
+        await until(two_and_no_more, 30)

@@ -55,7 +55,7 @@ class Bucket:
             "KEY": USER,
             "SECRET": PASSWORD,
             "ROOT": "some/prefix",
-            "CONNECTION_TIMEOUT": "1000",
+            "CONNECTION_TIMEOUT": "5000",
         }
         return {f"STORAGE_{location.upper()}_{name}": value for name, value in values.items()}
 

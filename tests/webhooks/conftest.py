@@ -28,7 +28,7 @@ SETTINGS = {
     # Receivers of tests stand on this machine.
     "IMPORT_IP_DENY_LIST": "10.0.0.0/8",
     "METRICS_ENABLED": "true",
-    "WEBHOOKS_TIMEOUT": "1",
+    "WEBHOOKS_TIMEOUT": "3",
     "WEBHOOKS_FIRST_RETRY": "0.2",
     "WEBHOOKS_ATTEMPTS": "4",
 }
@@ -63,7 +63,7 @@ class Receiver:
     def to(self, path: str) -> list[Got]:
         return [entry for entry in self.got if entry.path == path]
 
-    async def has(self, path: str, count: int, seconds: float = 20) -> list[Got]:
+    async def has(self, path: str, count: int, seconds: float = 60) -> list[Got]:
         async def done() -> bool:
             return len(self.to(path)) >= count
 
@@ -141,7 +141,7 @@ async def deliveries(api: Client, webhook: int, **query: Any) -> list[dict[str, 
     return found
 
 
-async def settled(api: Client, webhook: int, count: int, status: str, seconds: float = 20) -> list[Any]:
+async def settled(api: Client, webhook: int, count: int, status: str, seconds: float = 60) -> list[Any]:
     """Wait until so many deliveries have a status."""
     found: list[Any] = []
 

@@ -37,7 +37,7 @@ async def raw_server(answer: bytes) -> AsyncIterator[str]:
 
 async def first_error(api: Client, webhook: int) -> tuple[Any, str]:
     """Status and error of the first attempt at the newest delivery."""
-    for _ in range(400):
+    for _ in range(900):
         found = await deliveries(api, webhook)
         if found and found[0]["attempts"]:
             attempt = found[0]["attempts"][0]
@@ -54,8 +54,9 @@ async def test_one_that_hangs_holds_up_nobody(api: Client, receiver: Receiver) -
     for number in range(20):
         await api.post("/items/notes", {"num": number})
     await receiver.has("/well", 20)
-    assert time.monotonic() - began < 10
-    assert await first_error(api, hung) == (None, "no answer within 1 s")
+    # One after the other, those that hang would have taken a minute.
+    assert (took := time.monotonic() - began) < 18, took
+    assert await first_error(api, hung) == (None, "no answer within 3 s")
 
 
 @pytest.mark.parametrize(

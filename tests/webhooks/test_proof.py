@@ -31,8 +31,8 @@ pytestmark = [pytest.mark.timeout(SECONDS * 2)]
 
 @pytest.fixture(scope="module")
 def server(served_url: str) -> Iterator[Server]:
-    extra = {**SETTINGS, "WEBHOOKS_ATTEMPTS": "20", "WEBHOOKS_FIRST_RETRY": "0.05"}
-    with running_server(served_url, extra=extra) as running:
+    hurried = {"WEBHOOKS_TIMEOUT": "1", "WEBHOOKS_ATTEMPTS": "20", "WEBHOOKS_FIRST_RETRY": "0.05"}
+    with running_server(served_url, extra={**SETTINGS, **hurried}) as running:
         yield running
 
 
