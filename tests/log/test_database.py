@@ -107,17 +107,20 @@ async def test_connections_are_passed_on_past_the_pool(database: Database) -> No
 
 
 async def test_who_waits_too_long_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("projections.database.WAIT_SECONDS", 0.05)
-    free = asyncio.Event()
+    free, held = asyncio.Event(), asyncio.Semaphore(0)
 
     async def hold() -> None:
         async with database.connection():
+            held.release()
             await free.wait()
 
     holders = [asyncio.create_task(hold()) for _ in range(3)]
-    await asyncio.sleep(0.02)
-    with pytest.raises(ServiceUnavailable):
-        await scalar(database, "select 1")
+    for _ in holders:
+        await held.acquire()
+    with monkeypatch.context() as hurried:
+        hurried.setattr("projections.database.WAIT_SECONDS", 0.05)
+        with pytest.raises(ServiceUnavailable):
+            await scalar(database, "select 1")
     left = asyncio.create_task(scalar(database, "select 1"))
     await asyncio.sleep(0.01)
     # What it is given at the moment of its end goes to who comes next.
@@ -136,7 +139,8 @@ async def test_who_holds_a_connection_need_not_wait_for_another(database: Databa
                 assert inner is not outer
                 await inner.execute("select 1")
 
-    async with asyncio.timeout(4):
+    # Nobody comes to an end here who has to wait.
+    async with asyncio.timeout(60):
         await asyncio.gather(*(nested() for _ in range(12)))
     assert database.statistics()["pool_available"] == database.statistics()["pool_size"] <= 3
 

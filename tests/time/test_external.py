@@ -12,6 +12,7 @@ import pytest
 from projections.time.reconcile import observable, reconcile
 from tests.support.project import Project
 from tests.support.server import acta
+from tests.support.waiting import until
 from tests.time.test_in_place import library
 from workers.external import External
 from workers.leadership import Leadership
@@ -33,7 +34,7 @@ async def looking(project: Project, limit: int = 2**30) -> AsyncIterator[Externa
         yield external
     finally:
         stop.set()
-        await asyncio.wait_for(asyncio.gather(task, watch), 20)
+        await asyncio.wait_for(asyncio.gather(task, watch), 60)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def slots(project: Project) -> AsyncIterator[None]:
 
 
 async def until_clean(project: Project) -> None:
-    for _ in range(100):
+    for _ in range(600):
         if not await project.differences():
             return
         await asyncio.sleep(0.1)
@@ -51,10 +52,10 @@ async def until_clean(project: Project) -> None:
 
 
 async def slot_there(project: Project) -> None:
-    for _ in range(100):
-        if (await project.sql(f"select count(*) {SLOTS}".encode()))[0][0]:
-            return
-        await asyncio.sleep(0.1)
+    async def found() -> bool:
+        return bool((await project.sql(f"select count(*) {SLOTS}".encode()))[0][0])
+
+    await until(found)
 
 
 async def settled(project: Project) -> list[Any]:

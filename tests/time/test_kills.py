@@ -27,12 +27,18 @@ from tests.time.test_undo import BOOKS
 
 __all__ = ["slots", "target_url"]
 
-# Counts the statements of a schema change also where they are rolled back, and takes its time.
+# Counts the statements of a schema change also where they are rolled back. From one of them on it goes no
+# further, until the client is gone.
 NAPS = """
     create schema naps;
     create sequence naps.taken;
-    create function naps.take() returns event_trigger language plpgsql as
-        $$ begin perform nextval('naps.taken'), pg_sleep(0.03); end $$;
+    create sequence naps.last start 1000000;
+    do $$ begin
+        execute format('alter database %I set client_connection_check_interval = 50', current_database());
+    end $$;
+    create function naps.take() returns event_trigger language plpgsql as $$ begin
+        if nextval('naps.taken') >= (select last_value from naps.last) then perform pg_sleep(60); end if;
+    end $$;
     create event trigger naps on ddl_command_end when tag in ('ALTER TABLE', 'CREATE TABLE', 'DROP TABLE')
         execute function naps.take();
 """
@@ -69,6 +75,7 @@ async def test_in_place(project: Project) -> None:
     # The dry run comes first; both are in the midst of what would have been for good.
     for steps in (naps + 2, 2 * naps - 2):
         [(begin,)] = await project.sql("select last_value from naps.taken")
+        await project.sql("select setval('naps.last', %s)", begin + steps)
 
         async def there(end: int = begin + steps) -> bool:
             return bool(await project.sql("select 1 from naps.taken where last_value >= %s", end))
@@ -76,6 +83,7 @@ async def test_in_place(project: Project) -> None:
         await killed(project.url, there, *arguments, "--yes")
         assert await project.everything() == changed
         assert await project.now() == events
+    await project.sql("select setval('naps.last', 1000000)")
     assert acta(project.url, *arguments, "--yes").returncode == 0
     assert await project.everything() == before
     assert await project.differences() == []

@@ -176,7 +176,7 @@ async def test_users_of_the_database_are_named_in_time(project: Project, anna: s
                 began = asyncio.get_running_loop().time()
                 while await project.sql(told, name) == before:
                     # Two seconds are the promise; a busy machine gets more.
-                    assert asyncio.get_running_loop().time() - began < 15
+                    assert asyncio.get_running_loop().time() - began < 25
                     await asyncio.sleep(0.05)
                 assert (await project.sql(told, name))[-1][0] == topic
 

@@ -55,7 +55,7 @@ class Publishing(OutwardFollower):
 
 async def state(database: Database, name: str) -> cursors.Overview:
     """A follower's state, once it has registered."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with database.connection() as connection:
                 found = [entry for entry in await cursors.overview(connection) if entry.name == name]
@@ -65,7 +65,7 @@ async def state(database: Database, name: str) -> cursors.Overview:
 
 
 async def until_position(database: Database, name: str, position: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await value(database, "select max(position) from acta.cursors where name = %s", [name])) != (
             position
         ):
@@ -75,6 +75,7 @@ async def until_position(database: Database, name: str, position: int) -> None:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(module, "LAST_RETRY_SECONDS", 0.2)
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
 
 
@@ -99,14 +100,15 @@ async def test_an_event_that_cannot_be_handled_is_parked_and_given_another_chanc
 
 async def test_trouble_of_the_environment_blames_no_event(database: Database) -> None:
     follower = Publishing()
-    follower.away = module.POISON_ATTEMPTS * 2
+    follower.away = 1_000_000
     async with Running(database, follower):
         await write(database, 5)
-        async with asyncio.timeout(20):
-            while (found := await state(database, "publishing")).failures == 0:
+        async with asyncio.timeout(60):
+            while (found := await state(database, "publishing")).failures < module.POISON_ATTEMPTS * 2:
                 await asyncio.sleep(0.01)
         assert found.error == "EnvironmentTrouble: the broker is away"
         assert found.failed_at is not None
+        follower.away = 0
         await until_position(database, "publishing", 5)
     assert follower.seen == [1, 2, 3, 4, 5]
     assert (await state(database, "publishing")).parked == 0
@@ -120,7 +122,7 @@ async def test_a_pause_holds_and_a_resume_goes_on(database: Database) -> None:
         async with database.connection() as connection:
             assert await cursors.pause(connection, "collecting", paused=True)
         await write(database, 3)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await state(database, "collecting")).lag < 3:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)
@@ -153,7 +155,7 @@ async def test_a_rewind_during_a_batch_wins(database: Database) -> None:
     follower = Publishing()
     async with Running(database):
         await write(database, 8)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await value(database, "select coalesce(max(last_position), 0) from acta.seals") < 8:
                 await asyncio.sleep(0.02)
     await module.register(follower, database)
