@@ -80,7 +80,7 @@ async def wait_until_sealed(api: Client, database_url: str) -> None:
     """Write once more and wait until the sealer has reached that event."""
     last = (await api.post("/items/note", {"text": "last"})).data["id"]
     with psycopg.connect(database_url, autocommit=True) as connection:
-        for _ in range(200):
+        for _ in range(600):
             sealed = connection.execute(
                 "SELECT EXISTS"
                 " (SELECT FROM acta.seals s, acta.events e WHERE e.item = %s AND e.seq <@ s.members)",

@@ -271,7 +271,7 @@ async def test_a_busy_table_is_waited_for(database: Database) -> None:
         await asyncio.sleep(1)
         assert not adopting.done()
         # Others get their turn while the adoption waits.
-        await asyncio.wait_for(rows(database, "insert into item values (12)"), 5)
+        await asyncio.wait_for(rows(database, "insert into item values (12)"), 30)
     assert (await adopting)[0].events == 11
     await assert_told(database, "item", sql.Identifier("item"))
 

@@ -49,9 +49,9 @@ async def flood(server: Server, headers: str, piece: bytes, pieces: int, path: s
         with suppress(ConnectionError, TimeoutError):
             for _ in range(pieces):
                 writer.write(piece)
-                await asyncio.wait_for(writer.drain(), 1)
+                await asyncio.wait_for(writer.drain(), 5)
         with suppress(TimeoutError):
-            return await asyncio.wait_for(reader.readuntil(b"}]}"), 5)
+            return await asyncio.wait_for(reader.readuntil(b"}]}"), 30)
         return b""
     finally:
         writer.transport.abort()

@@ -28,7 +28,7 @@ def hand(served_url: str, server: Server) -> Hand:
 
 
 async def until(ask: Callable[[], Any], wanted: Callable[[Answer], bool]) -> Answer:
-    for _ in range(200):
+    for _ in range(900):
         answer: Answer = await ask()
         if wanted(answer):
             return answer

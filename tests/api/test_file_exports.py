@@ -39,7 +39,7 @@ async def begin(api: Client, collection: str = "goods", /, **body: Any) -> None:
 
 async def told(api: Client) -> dict[str, Any]:
     """The next notification, which is removed."""
-    for _ in range(400):
+    for _ in range(900):
         found = (await api.get("/notifications", sort="id", limit="1")).data
         if found:
             assert (await api.delete(f"/notifications/{found[0]['id']}")).status == 204

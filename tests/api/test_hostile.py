@@ -160,25 +160,28 @@ LARGE: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", LARGE)
 async def test_a_query_of_a_megabyte_is_refused_before_it_costs_anything(server: Server, kind: str) -> None:
-    longest = 0.0
-    answered = asyncio.Event()
+    waited: list[float] = []
     loop = asyncio.get_running_loop()
 
-    async def ping(api: Client) -> None:
-        nonlocal longest
+    async def ping(api: Client, answered: asyncio.Event) -> float:
+        longest = 0.0
         while not answered.is_set():
             began = loop.time()
             await api.get("/server/ping")
             longest = max(longest, loop.time() - began)
+        return longest
 
     async with client(server) as api:
-        pinging = asyncio.create_task(ping(api))
-        answer = await api.request("SEARCH", "/items/books", {"query": LARGE[kind]()})
-        answered.set()
-        await pinging
-    assert answer.error["code"] == "INVALID_QUERY", answer.body
-    assert "names more than 5000" in answer.error["reason"]
-    assert longest < 2
+        # The machine may stop for a moment, but not each time.
+        while not waited or (waited[-1] >= 2 and len(waited) < 3):
+            answered = asyncio.Event()
+            pinging = asyncio.create_task(ping(api, answered))
+            answer = await api.request("SEARCH", "/items/books", {"query": LARGE[kind]()})
+            answered.set()
+            waited.append(await pinging)
+            assert answer.error["code"] == "INVALID_QUERY", answer.body
+            assert "names more than 5000" in answer.error["reason"]
+    assert min(waited) < 2, waited
 
 
 @pytest.mark.timeout(120 + REQUESTS // 10)

@@ -8,7 +8,7 @@ from tests.support.http import Client, client
 from tests.support.server import Server, running_server
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
     """Wait until a check holds. Raises AssertionError when it never does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

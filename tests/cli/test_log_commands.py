@@ -102,15 +102,15 @@ async def test_what_happens_is_followed(log_url: str) -> None:
         env=environment(log_url), cwd=os.getcwd(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
-    assert positions([(await asyncio.wait_for(process.stdout.readline(), 20)).decode()]) == [5]
+    assert positions([(await asyncio.wait_for(process.stdout.readline(), 60)).decode()]) == [5]
     async with await Database.open(log_url) as database:
         await run(database, EVENTS)
         await sealed(database)
     for position in range(6, 11):
-        line = await asyncio.wait_for(process.stdout.readline(), 10)
+        line = await asyncio.wait_for(process.stdout.readline(), 40)
         assert positions([line.decode()]) == [position]
     process.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(process.communicate(), 10) == (b"", b"")
+    assert await asyncio.wait_for(process.communicate(), 40) == (b"", b"")
     assert process.returncode == 0
 
 

@@ -12,7 +12,7 @@ import pytest
 from cli.postgres import process
 from tests.support.server import Server, acta, running_server
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def eventually(look: Callable[[], bool]) -> None:

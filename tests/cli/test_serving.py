@@ -175,5 +175,5 @@ async def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
     await process.stdout.readline()
     process.kill()
     # The pipe ends when nobody, the grandchild included, holds it any more.
-    assert await asyncio.wait_for(process.stdout.read(), 10) == b""
+    assert await asyncio.wait_for(process.stdout.read(), 60) == b""
     await process.wait()

@@ -35,7 +35,7 @@ async def test_presets_are_made_before_anybody_asks(api: Files, storage: Path, s
         record = await api.upload(picture(400, 300), "a.jpg", "image/jpeg")
         await api.upload(b"broken", "b.jpg", "image/jpeg")
         await api.upload(b"text", "c.txt", "text/plain")
-        await until(settled, 30)
+        await until(settled)
         made = {name for name in stored(storage) if name.startswith(record["id"] + "__")}
         assert sorted(opened((storage / name).read_bytes()).format or "" for name in made) == [
             "AVIF",
@@ -48,7 +48,7 @@ async def test_presets_are_made_before_anybody_asks(api: Files, storage: Path, s
         assert {name for name in stored(storage) if name.startswith(record["id"] + "__")} == made
         new = picture(300, 400)
         await api.send("PATCH", f"/files/{record['id']}", [Part("file", new, "a.jpg", "image/jpeg")])
-        await until(settled, 30)
+        await until(settled)
         again = {name for name in stored(storage) if name.startswith(record["id"] + "__")}
         assert (len(again), again & made) == (3, set())
         # One that is gone when its turn comes.
@@ -57,7 +57,7 @@ async def test_presets_are_made_before_anybody_asks(api: Files, storage: Path, s
                 "insert into acta.file_tasks (kind, location, path, target) "
                 "values ('variants', 'local', 'x', gen_random_uuid())"
             )
-        await until(settled, 30)
+        await until(settled)
     finally:
         await api.patch("/settings", {"storage_asset_presets": None})
 
@@ -98,7 +98,7 @@ async def test_flows_hear_of_uploads(api: Files) -> None:
         names = [row["name"] for row in (await api.get("/folders", sort="name", limit="-1")).data]
         return names == expected
 
-    await until(heard, 30)
+    await until(heard)
 
 
 async def test_durations(api: Files) -> None:

@@ -138,7 +138,7 @@ async def test_a_client_that_leaves_leaves_nothing(api: Files, bucket: Bucket, s
         unfinished = bucket.client._list_multipart_uploads(bucket.name, prefix="some/prefix/").uploads
         return bucket.objects() == before and not unfinished and left(served_url) == 0
 
-    await until(settled, 15)
+    await until(settled)
 
 
 async def test_away_and_back(api: Files, bucket: Bucket, served_url: str) -> None:
@@ -160,7 +160,7 @@ async def test_away_and_back(api: Files, bucket: Bucket, served_url: str) -> Non
     async def settled() -> bool:
         return left(served_url) == 0
 
-    await until(settled, 20)
+    await until(settled)
     assert bucket.objects() == before - {record["filename_disk"]}
 
 
@@ -173,7 +173,7 @@ async def test_a_bucket_that_hangs_holds_up_nobody_else(api: Files, bucket: Buck
         await asyncio.sleep(1)
         began = time.perf_counter()
         assert (await api.get("/folders")).status == 200
-        assert time.perf_counter() - began < 2
+        assert (took := time.perf_counter() - began) < 10, took
     finally:
         bucket.process.send_signal(signal.SIGCONT)
     assert {answer.status for answer in await asyncio.gather(*deletions)} == {204}
@@ -183,7 +183,7 @@ async def test_a_bucket_that_hangs_holds_up_nobody_else(api: Files, bucket: Buck
     async def settled() -> bool:
         return left(served_url) == 0
 
-    await until(settled, 20)
+    await until(settled)
 
 
 async def test_away_in_the_middle_of_an_upload_and_a_download(
@@ -230,7 +230,7 @@ async def test_away_in_the_middle_of_an_upload_and_a_download(
         unfinished = bucket.client._list_multipart_uploads(bucket.name, prefix="some/prefix/").uploads
         return not unfinished and left(served_url) == 0
 
-    await until(settled, 20)
+    await until(settled)
     assert bucket.objects() == before
     assert (await api.fetch(f"/assets/{record['id']}"))[2] == content
     await api.delete(f"/files/{record['id']}")

@@ -129,6 +129,8 @@ async def test_a_crowd_that_wants_variants_of_a_huge_image(
         answers = await asyncio.gather(*asking)
     finally:
         watching.cancel()
+    # What else the machine does may have begun meanwhile.
+    alone = max(alone, await light.median(60))
     # Who is answered at all is answered well; the others are told when to come back.
     assert {status for status, _ in answers} == {200, 503}
     assert all(retry for status, retry in answers if status == 503)
@@ -178,7 +180,7 @@ async def test_clients_that_leave_while_they_download(api: Files, server: Server
     async def closed() -> bool:
         return psutil.Process(server.process.pid).num_fds() <= open_before + 3
 
-    await until(closed, 20)
+    await until(closed)
     assert len((await api.fetch(f"/assets/{record['id']}"))[2]) == 20_000_000
 
 

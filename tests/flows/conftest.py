@@ -80,7 +80,7 @@ async def make_flow(api: Client, steps: Steps, links: dict[str, str] | None = No
     return key
 
 
-async def said(api: Client, text: str, count: int, seconds: float = 15) -> list[Any]:
+async def said(api: Client, text: str, count: int, seconds: float = 45) -> list[Any]:
     """Wait until something was said so often."""
     found: list[Any] = []
     for _ in range(int(seconds * 20)):

@@ -126,9 +126,9 @@ async def test_a_letter_outlives_its_process(database_url: str, box: Mailbox) ->
         assert not box.letters
         box.refusals = 0
         server = start(database_url, extra={**SETTINGS, **box.settings})
-        kept = await box.letter("reader@example.com", 30)
+        kept = await box.letter("reader@example.com", 60)
         assert (kept["Subject"], "<em>hello</em>" in kept.get_content()) == ("kept", True)
-        for _ in range(50):
+        for _ in range(300):
             with psycopg.connect(database_url) as connection:
                 [(left,)] = connection.execute("select count(*) from acta.flow_letters").fetchall()
             if not left:
@@ -159,7 +159,7 @@ async def done(api: Client, flow: str, keys: list[int]) -> None:
     told = await api.get("/notifications", fields="subject", limit=-1)
     assert sorted(entry["subject"] for entry in told.data) == sorted(f"n {note}" for note in keys)
     runs: list[Any] = []
-    for _ in range(100):
+    for _ in range(600):
         runs = (await api.get("/activity", filter={"item": flow, "action": "run"}, limit=-1)).data
         if len(runs) >= len(keys):
             break
@@ -169,7 +169,7 @@ async def done(api: Client, flow: str, keys: list[int]) -> None:
 
 async def letter(box: Mailbox, subject: str) -> int:
     """How many letters of a subject there are; one is waited for."""
-    for _ in range(100):
+    for _ in range(600):
         found = [one for one in box.letters if one["Subject"] == subject]
         if found:
             return len(found)

@@ -98,7 +98,7 @@ async def test_unknown_routes_and_answers(api: Client) -> None:
     assert (unknown.status, unknown.error["code"]) == (404, "ROUTE_NOT_FOUND")
     await api.delete(f"/flows/{flow}")
     answers = await listening(api, "action", "response", "answered")
-    for _ in range(50):
+    for _ in range(300):
         await api.get("/server/ping", access_token="admin")
         found = (await api.get("/items/said", filter={"text": "answered"}, limit=-1)).data
         pings = [entry["data"] for entry in found if entry["data"]["request"]["path"] == "/server/ping"]

@@ -1,6 +1,5 @@
 """Every operation, really run: what it gives and what it fails with."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from aiohttp import web
 from tests.flows.conftest import Steps, make_flow
 from tests.support.http import Client
 from tests.support.server import free_port
+from tests.support.waiting import until
 
 HUNGRY = "module.exports = () => { const a = []; for (;;) a.push(new Array(1e6).fill('x')); }"
 CIRCLE = "module.exports = () => { const a = {}; a.a = a; return a; }"
@@ -196,11 +196,11 @@ async def test_background(api: Client) -> None:
     steps: Steps = [("wait", "sleep", {"milliseconds": 200}), ("say", "item-create", say)]
     key = await make_flow(api, steps, options={"method": "POST", "async": True})
     assert (await api.post(f"/flows/trigger/{key}", {})).status == 204
-    for _ in range(50):
-        await asyncio.sleep(0.1)
-        if (await api.get("/items/said", filter={"text": "late"})).data:
-            return
-    raise AssertionError("it never ran")
+
+    async def ran() -> bool:
+        return bool((await api.get("/items/said", filter={"text": "late"})).data)
+
+    await until(ran)
 
 
 async def test_mails_of_a_flow_are_counted(api: Client) -> None:

@@ -311,7 +311,7 @@ async def test_a_broker_that_stays_away(
         assert "Kafka: " in await until_in_trouble(database, 3)
         # Nobody waits: what is written is sealed as ever.
         await write(database, 4)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await value(database, "select max(last_position) from acta.seals") < 9:
                 await asyncio.sleep(0.05)
         stream.broker.start()

@@ -51,7 +51,7 @@ async def test_a_partition_is_attached_beside_an_open_writer(database: Database)
     await prepare(database)
     async with database.transaction() as writer:
         await writer.execute("insert into acta.events (topic) values ('x')")
-        assert await asyncio.wait_for(extend(database, ahead=6 * PARTITION_EVENTS), 5) == 4
+        assert await asyncio.wait_for(extend(database, ahead=6 * PARTITION_EVENTS), 30) == 4
         async with database.connection() as other:
             await other.execute("insert into acta.events (topic) values ('y')")
     assert await value(database, "select count(*) from acta.events") == 2

@@ -149,7 +149,7 @@ async def test_the_only_notification_comes_from_the_sealer(database: Database) -
         await listener.execute("listen acta_sealed")
         await write(database, 3)
         assert await sealer.seal() == 3
-        heard = [notice.payload async for notice in listener.notifies(timeout=5, stop_after=1)]
+        heard = [notice.payload async for notice in listener.notifies(timeout=30, stop_after=1)]
         assert heard == ["3"]
         await sealer.seal()
         assert [notice async for notice in listener.notifies(timeout=0.2)] == []
@@ -246,7 +246,7 @@ async def wait_for_lock(database: Database) -> None:
         select count(*) from pg_locks join pg_database on pg_database.oid = database
         where locktype = 'advisory' and objid = 1952514050 and datname = current_database()
     """
-    for _ in range(200):
+    for _ in range(800):
         if await value(database, held) == 0:
             return
         await asyncio.sleep(0.05)

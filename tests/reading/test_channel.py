@@ -157,7 +157,7 @@ async def test_copying_out_ends_when_nobody_reads_on(connection: Connection, pos
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE state = 'active' AND query LIKE '%sleep(32)%TO STDOUT'"
         )
-        for _ in range(50):
+        for _ in range(250):
             if await (await other.execute(running)).fetchone() == (0,):
                 return
             await asyncio.sleep(0.1)

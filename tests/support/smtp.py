@@ -40,7 +40,7 @@ class Mailbox:
         self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
-    async def letter(self, to: str, seconds: float = 10) -> EmailMessage:
+    async def letter(self, to: str, seconds: float = 40) -> EmailMessage:
         """The next letter to somebody; taken out."""
         async with asyncio.timeout(seconds):
             while True:

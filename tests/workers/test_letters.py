@@ -81,7 +81,7 @@ async def test_a_letter_that_has_to_wait_holds_up_no_other(database_url: str) ->
             sending = asyncio.create_task(outbox.run(lambda: True))
             for name in ("first", "second"):
                 await box.letter(f"{name}@example.com")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(40):
                 while (left := await waiting(database)) != [("waiting@example.com", True)]:
                     await asyncio.sleep(0.05)
             sending.cancel()
@@ -102,7 +102,7 @@ async def until(settings: Settings, database_url: str, statement: str) -> None:
     stop = asyncio.Event()
     working = asyncio.create_task(main.run(settings, stop))
     async with await Database.open(database_url) as database:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 async with database.connection() as connection:
                     cursor = await connection.execute("select to_regclass('acta.cursors')")

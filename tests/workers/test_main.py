@@ -27,7 +27,7 @@ async def test_a_worker_prepares_seals_and_follows(database_url: str) -> None:
         while not await value(database, "select count(*) from acta.snapshots"):
             await asyncio.sleep(0.05)
         stop.set()
-        await asyncio.wait_for(working, 10)
+        await asyncio.wait_for(working, 60)
         await assert_all_sealed_once(database)
 
 
@@ -40,7 +40,7 @@ async def test_a_signal_ends_it_after_sealing(database: Database, database_url: 
         await asyncio.sleep(0.05)
     await write(database, 100)
     process.send_signal(number)
-    _, complaints = await asyncio.wait_for(process.communicate(), 10)
+    _, complaints = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, complaints) == (0, b"")
     await assert_all_sealed_once(database)
 
