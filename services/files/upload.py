@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from domain.errors import ContentTooLarge, InvalidPayload
 from domain.files.naming import clean_filename, disk_name
 from projections.system.guards.files import disk_path
+from services.storage.beside import Beside
 
 _HASHED: Final = 1024 * 1024
 
@@ -78,25 +79,14 @@ class Measured:
 
     async def through(self, chunks: AsyncIterator[bytes], limit: int | None = None) -> AsyncIterator[bytes]:
         """The same bytes. Raises ContentTooLarge beyond ``limit``."""
-        hashing: asyncio.Future[None] | None = None
-        waiting: list[bytes] = []
-        gathered = 0
+        hashing = Beside(lambda pieces: asyncio.to_thread(self._add, pieces), _HASHED)
         async for chunk in chunks:
             self.size += len(chunk)
             if limit is not None and self.size > limit:
                 raise ContentTooLarge()
-            waiting.append(chunk)
-            gathered += len(chunk)
-            # Beside the loop, which receives the next ones; a few bytes are not worth a thread.
-            if gathered >= _HASHED:
-                if hashing is not None:
-                    await hashing
-                hashing = asyncio.get_running_loop().run_in_executor(None, self._add, waiting)
-                waiting, gathered = [], 0
+            await hashing.take(chunk)
             yield chunk
-        if hashing is not None:
-            await hashing
-        self._add(waiting)
+        self._add(await hashing.end())
 
     def _add(self, chunks: Sequence[bytes]) -> None:
         for chunk in chunks:

@@ -12,10 +12,12 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from services.storage.base import CHUNK, Chunks, Entry, NotFound, Storage, StorageError, StorageFull
+from services.storage.beside import Beside
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 _GATHERED = 4 * CHUNK
@@ -34,33 +36,23 @@ class LocalStorage(Storage):
         place = self._place(path)
         part = _part(place)
         file = await _run(_create, part)
-        writing: asyncio.Task[None] | None = None
+        writing = Beside(partial(_run, file.writelines), _GATHERED)
         syncing: asyncio.Task[None] | None = None
         size = synced = 0
         try:
-            waiting: list[bytes] = []
-            gathered = 0
             async for chunk in chunks:
-                waiting.append(chunk)
-                gathered += len(chunk)
-                # A thread for every small piece would cost more than the writing.
-                if gathered >= _GATHERED:
-                    # While these are written the next ones come.
-                    if writing is not None:
-                        await asyncio.shield(writing)
-                    writing = asyncio.create_task(_run(file.writelines, waiting))
-                    size, waiting, gathered = size + gathered, [], 0
-                    # What lies on disk already need not be waited for at the end.
-                    if size - synced >= _SYNCED and (syncing is None or syncing.done()):
-                        syncing, synced = asyncio.create_task(_run(os.fdatasync, file.fileno())), size
-            if writing is not None:
-                await asyncio.shield(writing)
+                size += len(chunk)
+                await writing.take(chunk)
+                # What lies on disk already need not be waited for at the end.
+                if size - synced >= _SYNCED and (syncing is None or syncing.done()):
+                    syncing, synced = asyncio.create_task(_run(os.fdatasync, file.fileno())), size
+            left = await writing.end()
             if syncing is not None:
                 await asyncio.shield(syncing)
-            await _run(_finish, file, waiting, part, place)
-            return size + gathered
+            await _run(_finish, file, left, part, place)
+            return size
         except BaseException:
-            await asyncio.shield(_abandon([writing, syncing], file, part))
+            await asyncio.shield(_abandon(writing, syncing, file, part))
             raise
 
     async def read(self, path: str, start: int = 0, length: int | None = None) -> Chunks:
@@ -119,9 +111,10 @@ def _part(place: Path) -> Path:
     return place.with_name(f".{place.name[-200:]}.part")
 
 
-async def _abandon(tasks: list[asyncio.Task[None] | None], file: BinaryIO, part: Path) -> None:
-    # Also to their end when nobody waits for them any more: the file is in use until then.
-    await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+async def _abandon(writing: Beside, syncing: asyncio.Task[None] | None, file: BinaryIO, part: Path) -> None:
+    await writing.abandon()
+    if syncing is not None:
+        await asyncio.gather(syncing, return_exceptions=True)
     await _run(_give_up, file, part)
 
 
