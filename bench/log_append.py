@@ -97,7 +97,7 @@ async def work(url: str) -> None:
         group.create_task(sealer.run(database, stop))
         group.create_task(wake.listen(database, stop))
         for follower in FOLLOWERS:
-            group.create_task(follow(follower(), database, wake, stop, leadership, Share(1)))
+            group.create_task(follow(follower(), database, wake, stop, leadership, Share(1, stop)))
 
 
 @contextmanager

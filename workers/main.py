@@ -55,7 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     async with await Database.open(url, maximum=most, application="acta worker") as database:
         await prepare(database)
         wake, leadership = Wake(), Leadership(database)
-        share = Share(settings.server.follower_share)
+        share = Share(settings.server.follower_share, stop)
         async with post_of(settings, database) as post, asyncio.TaskGroup() as group:
             kafka, where = settings.kafka, settings.database
             models = await ModelStore.open(database, schemas=where.schemas, exclude=where.exclude_tables)
@@ -73,7 +73,6 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
                 running.append(Actions(extensions.hooks, database))
             group.create_task(sealer.run(database, stop))
             group.create_task(wake.listen(database, stop))
-            group.create_task(share.watch(stop))
             group.create_task(leadership.watch(stop))
             if settings.history.external:
                 limit = settings.history.external_limit

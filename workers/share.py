@@ -8,6 +8,7 @@ their share: they fall behind, and catch up afterwards.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Callable
@@ -18,19 +19,16 @@ from typing import Final
 from workers.stopping import sleep
 
 LOOK_SECONDS: Final = 0.1
-SMOOTHING: Final = 0.1
 # CPUs that have to be idle, at least so many and such a part of all: with less, requests already wait.
 # Measured on two: 0.4 under a full load of writes alone, 0.6 while a backlog is published and nothing else
 # happens, 0.04 with both.
 LEAST_IDLE: Final = 0.3
 LEAST_IDLE_PART: Final = 0.025
-# Per look: fast to give way, slow to take more.
+# Fast to give way, with every look, and slow to take more, in a second.
 LESS: Final = 0.5
-MORE: Final = 0.02
+MORE: Final = 0.2
 # What was used too much is waited for, but never longer than this.
 MOST_SECONDS: Final = 3.0
-# CPU seconds that are not worth a rest.
-LEAST_OWED: Final = 0.001
 _STATISTICS: Final = Path("/proc/stat")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -56,50 +54,51 @@ def read() -> Reading:
 
 
 class Share:
-    """Lets pieces of work begin: as they come, or on a full machine as little as ``least`` of one CPU; 1 is
-    no limit."""
+    """Lets pieces of work begin: as they come, or on a full machine one after the other and by as little as
+    ``least`` of one CPU; 1 is no limit. Nobody waits after ``stop``."""
 
-    def __init__(self, least: float, look: Callable[[], Reading] = read, processors: int = 0) -> None:
+    def __init__(
+        self,
+        least: float,
+        stop: asyncio.Event,
+        look: Callable[[], Reading] = read,
+        processors: int = 0,
+    ) -> None:
         self._least = least
-        self._look = look
+        self._stop = stop
+        self._read = look
         self._needed = max(LEAST_IDLE, LEAST_IDLE_PART * (processors or os.cpu_count() or 1))
         self._last = look()
         self._idle = 1.0
         self._part = 1.0
-        self._left = 0.0
-        self._resting = 0.0
-        self._free = asyncio.Event()
-        self._free.set()
+        self._owed = 0.0
+        self._line = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Wait until the next piece may begin; on a full machine one after the other."""
-        while not self._free.is_set():
-            await self._free.wait()
-        if self._part < 1.0:
-            self._free.clear()
-
-    async def watch(self, stop: asyncio.Event) -> None:
-        """Look at the machine until told to stop; nobody waits afterwards."""
-        while self._least < 1 and not stop.is_set():
-            await sleep(stop, LOOK_SECONDS)
-            self.look()
-        self._part = 1.0
-        self._free.set()
-
-    def look(self) -> None:
-        """Take account of what happened since the last time."""
-        last, now = self._last, self._look()
-        self._last = now
-        passed = max(now.clock - last.clock, 1e-6)
-        self._idle += SMOOTHING * ((now.idle - last.idle) / passed - self._idle)
-        full = self._idle < self._needed
-        self._part = max(self._part * LESS, self._least) if full else min(self._part + MORE, 1.0)
-        self._left = min(self._left + self._part * passed - (now.used - last.used), 0.0)
-        self._resting += passed
-        if self._part < 1.0 and self._left < -LEAST_OWED and self._resting < MOST_SECONDS:
-            self._free.clear()
+        """Wait until the next piece may begin."""
+        if self._least >= 1:
             return
-        if self._part >= 1.0 or self._resting >= MOST_SECONDS:
-            self._left = 0.0
-        self._resting = 0.0
-        self._free.set()
+        async with self._line:
+            if not self._look() and self._part < 1:
+                # What the last piece takes is not known yet.
+                await sleep(self._stop, LOOK_SECONDS)
+                self._look()
+            if self._part < 1:
+                await sleep(self._stop, self._owed / self._part)
+                self._look()
+
+    def _look(self) -> bool:
+        """Take account of what happened since the last time, unless that was just now."""
+        last, now = self._last, self._read()
+        passed = now.clock - last.clock
+        if passed < LOOK_SECONDS:
+            return False
+        self._last = now
+        self._idle += (1 - math.exp(-passed)) * ((now.idle - last.idle) / passed - self._idle)
+        if self._idle < self._needed:
+            self._part = max(self._part * LESS, self._least)
+        else:
+            self._part = min(self._part + MORE * passed, 1.0)
+        owed = self._owed + now.used - last.used - self._part * passed
+        self._owed = 0.0 if self._part >= 1 else min(max(owed, 0.0), self._part * MOST_SECONDS)
+        return True

@@ -68,7 +68,7 @@ class Running:
         # As many processes as followers.
         for follower in self.followers:
             leadership = Leadership(self.database)
-            running = follow(follower, self.database, self.wake, self.stop, leadership, Share(1))
+            running = follow(follower, self.database, self.wake, self.stop, leadership, Share(1, self.stop))
             self.tasks += [asyncio.create_task(running), asyncio.create_task(leadership.watch(self.stop))]
         return self
 

@@ -1,106 +1,139 @@
 """Followers on a machine that has no CPU to spare."""
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
 
-from workers.share import MOST_SECONDS, Reading, Share, read
+from workers import share as module
+from workers.share import LOOK_SECONDS, MOST_SECONDS, Reading, Share, read
 
 
 class Machine:
-    """A clock, CPU time and idle time of two CPUs that move when told."""
+    """A clock, CPU time and idle time of two CPUs; time passes while somebody works or sleeps."""
 
     def __init__(self) -> None:
         self.reading = Reading(100.0, 7.0, 5000.0)
+        self.idle = 2.0
+        self.others = 0.0
 
     def __call__(self) -> Reading:
         return self.reading
 
-    def pass_by(self, share: Share, *, used: float, idle: float) -> None:
-        """A tenth of a second; CPUs that were used by this process, and by nobody."""
+    async def sleep(self, stop: asyncio.Event, seconds: float) -> None:
+        """Takes the place of that of the workers."""
+        if not stop.is_set():
+            self.pass_by(seconds)
+
+    def pass_by(self, seconds: float, used: float = 0.0) -> None:
+        """Time in which this process used so much of a CPU, besides what others in it use."""
         at = self.reading
-        self.reading = Reading(at.clock + 0.1, at.used + used * 0.1, at.idle + idle * 0.1)
-        share.look()
+        used += self.others
+        self.reading = Reading(at.clock + seconds, at.used + used * seconds, at.idle + self.idle * seconds)
+
+    async def work(self, share: Share, seconds: float) -> float:
+        """Pieces of a tenth of a second by a whole CPU; the part of the time that was worked."""
+        began, worked = self.reading.clock, 0.0
+        while self.reading.clock < began + seconds:
+            await share.turn()
+            self.pass_by(0.1, used=1.0)
+            worked += 0.1
+        return worked / (self.reading.clock - began)
 
 
-async def free(share: Share) -> bool:
-    try:
-        await asyncio.wait_for(share.turn(), 0.005)
-    except TimeoutError:
-        return False
-    return True
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    found = Machine()
+    monkeypatch.setattr(module, "sleep", found.sleep)
+    return found
 
 
-async def ticks(machine: Machine, share: Share, number: int, idle: float) -> list[bool]:
-    """Whether there was a turn in each tick, by work that takes a whole CPU whenever it may."""
-    turns = []
-    for _ in range(number):
-        turns.append(await free(share))
-        machine.pass_by(share, used=float(turns[-1]), idle=idle)
-    return turns
+@pytest.fixture
+def stop() -> asyncio.Event:
+    return asyncio.Event()
 
 
 @pytest.mark.parametrize("idle", [2.0, 0.6])
-async def test_whoever_has_room_takes_all_of_it(idle: float) -> None:
-    machine = Machine()
-    assert all(await ticks(machine, Share(0.1, machine, 2), 50, idle))
+async def test_whoever_has_room_takes_all_of_it(machine: Machine, stop: asyncio.Event, idle: float) -> None:
+    machine.idle = idle
+    assert await machine.work(Share(0.1, stop, machine, 2), 60) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("least", [0.1, 0.5])
-async def test_on_a_full_machine_the_least_is_used(least: float) -> None:
-    machine = Machine()
-    share = Share(least, machine, 2)
-    await ticks(machine, share, 50, 0.0)
-    turns = await ticks(machine, share, 200, 0.0)
-    assert sum(turns) / len(turns) == pytest.approx(least, abs=0.03)
+@pytest.mark.parametrize("least", [0.1, 0.4])
+async def test_on_a_full_machine_the_least_is_used(
+    machine: Machine, stop: asyncio.Event, least: float
+) -> None:
+    machine.idle = 0.0
+    share = Share(least, stop, machine, 2)
+    await machine.work(share, 10)
+    assert await machine.work(share, 100) == pytest.approx(least, abs=0.03)
 
 
-async def test_what_is_short_on_many_processors_is_more() -> None:
-    machine = Machine()
-    assert all(await ticks(machine, Share(0.1, machine, 2), 50, 0.5))
-    machine = Machine()
-    assert not all(await ticks(machine, Share(0.1, machine, 64), 50, 0.5))
+async def test_what_is_short_on_many_processors_is_more(machine: Machine, stop: asyncio.Event) -> None:
+    machine.idle = 0.5
+    assert await machine.work(Share(0.1, stop, machine, 2), 20) == pytest.approx(1)
+    assert await machine.work(Share(0.1, stop, machine, 64), 20) < 0.5
 
 
-async def test_work_goes_on_when_there_is_room_again() -> None:
-    machine = Machine()
-    share = Share(0.1, machine, 2)
-    assert not all(await ticks(machine, share, 50, 0.0))
-    assert all((await ticks(machine, share, 150, 1.0))[100:])
+async def test_work_goes_on_when_there_is_room_again(machine: Machine, stop: asyncio.Event) -> None:
+    share = Share(0.1, stop, machine, 2)
+    machine.idle = 0.0
+    await machine.work(share, 20)
+    machine.idle = 1.0
+    await machine.work(share, 15)
+    assert await machine.work(share, 20) == pytest.approx(1)
 
 
-async def test_on_a_full_machine_one_goes_after_the_other() -> None:
-    machine = Machine()
-    share = Share(0.5, machine, 2)
-    assert [await free(share) for _ in range(3)] == [True, True, True]
-    for _ in range(50):
-        machine.pass_by(share, used=0.0, idle=0.0)
-    assert [await free(share) for _ in range(3)] == [True, False, False]
+async def test_on_a_full_machine_one_goes_after_the_other(machine: Machine, stop: asyncio.Event) -> None:
+    share = Share(0.5, stop, machine, 2)
+    machine.idle = 0.0
+    await machine.work(share, 10)
+    began, turns = machine.reading.clock, []
+
+    async def turn() -> None:
+        await share.turn()
+        turns.append(machine.reading.clock - began)
+
+    await asyncio.gather(*(turn() for _ in range(5)))
+    assert all(later - sooner >= LOOK_SECONDS * 0.99 for sooner, later in itertools.pairwise(turns))
 
 
-async def test_what_others_in_the_process_use_starves_nobody() -> None:
-    machine = Machine()
-    share = Share(0.1, machine, 2)
-    longest = waited = 0
-    for _ in range(200):
-        waited = 0 if await free(share) else waited + 1
-        longest = max(longest, waited)
-        machine.pass_by(share, used=1.0, idle=0.0)
-    assert longest == pytest.approx(MOST_SECONDS / 0.1, abs=1)
+async def test_what_others_in_the_process_use_starves_nobody(machine: Machine, stop: asyncio.Event) -> None:
+    share = Share(0.1, stop, machine, 2)
+    machine.idle, machine.others = 0.0, 1.0
+    await machine.work(share, 10)
+    for _ in range(20):
+        began = machine.reading.clock
+        await share.turn()
+        assert machine.reading.clock - began <= MOST_SECONDS + LOOK_SECONDS * 1.01
 
 
-async def test_nobody_waits_for_a_part_that_is_the_whole_or_after_the_end() -> None:
-    stop = asyncio.Event()
-    await Share(1).watch(stop)
-    machine = Machine()
-    share = Share(0.1, machine, 2)
-    for _ in range(50):
-        machine.pass_by(share, used=1.0, idle=0.0)
-    assert not await free(share)
+async def test_nobody_waits_for_a_part_that_is_the_whole_or_after_the_end(
+    machine: Machine, stop: asyncio.Event
+) -> None:
+    machine.idle = 0.0
+    assert await machine.work(Share(1, stop, machine, 2), 20) == pytest.approx(1)
+    share = Share(0.1, stop, machine, 2)
+    assert await machine.work(share, 20) < 0.5
     stop.set()
-    await share.watch(stop)
-    assert [await free(share) for _ in range(3)] == [True, True, True]
+    assert await machine.work(share, 20) == pytest.approx(1)
+
+
+async def test_whoever_waits_is_let_go_at_the_end() -> None:
+    """With the clock of the system."""
+    machine, stop = Machine(), asyncio.Event()
+    share = Share(0.1, stop, machine, 2)
+    machine.idle, machine.others = 0.0, 1.0
+    for _ in range(50):
+        machine.pass_by(0.1)
+        share._look()
+    waiting = [asyncio.create_task(share.turn()) for _ in range(20)]
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in waiting)
+    stop.set()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*waiting)
 
 
 def test_the_system_tells_of_work() -> None:
@@ -115,6 +148,6 @@ def test_the_system_tells_of_work() -> None:
 def test_where_the_system_tells_nothing_a_processor_is_idle(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("workers.share._STATISTICS", tmp_path / "nothing")
+    monkeypatch.setattr(module, "_STATISTICS", tmp_path / "nothing")
     found = read()
     assert found.idle == found.clock
