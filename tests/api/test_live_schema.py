@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.model.test_speed import crowding
 from tests.support.http import Answer, Client, client
 from tests.support.server import Server, running_server
 
 CLIENTS, COLLECTIONS = 8, 200
-HEARD_SECONDS = 0.1
+HEARD_SECONDS = 0.4
+"""A server that is not told looks once a second."""
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,8 @@ async def test_others_hear_of_a_change_at_once(api: Client, other: Client) -> No
                 return asked - began
             assert asked - began < 10
 
-    before = crowding()
     waited = [await heard(number) for number in range(5)]
-    assert sorted(waited)[2] < HEARD_SECONDS * max(before, crowding()), waited
+    assert sorted(waited)[2] < HEARD_SECONDS, waited
 
 
 async def test_many_collections_by_many_clients(api: Client, other: Client, served_url: str) -> None:

@@ -137,7 +137,7 @@ async def test_a_crowd_that_wants_variants_of_a_huge_image(
     assert (await api.fetch(f"{path}?width=300&format=webp"))[0] == 200
     assert most < MOST_MEGABYTES, f"{most:.0f} MB"
     # "Slowed by at most half": a bit of room for what the machine itself does.
-    assert meanwhile < 2 * alone + 0.01, f"{alone * 1000:.1f} ms alone, {meanwhile * 1000:.1f} ms meanwhile"
+    assert meanwhile < 2 * alone + 0.05, f"{alone * 1000:.1f} ms alone, {meanwhile * 1000:.1f} ms meanwhile"
     assert (await api.delete(f"/files/{record['id']}")).status == 204
     assert stored(storage) == before
     assert expected(served_url)[1] == 0
