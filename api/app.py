@@ -275,6 +275,7 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     models.on_change(engine.renew)
     app[keys.CONTEXTS] = contexts
     app[keys.SCHEMA] = SchemaService(database, models, schemas=settings.database.schemas)
+    app[keys.SCHEMA].filtering.filters = app[keys.EMITTER]
     app[keys.UNDO] = Undo(database, models, reader, app[keys.SCHEMA])
     app[keys.SORTER] = Sorter(database, writer)
     app[keys.EXPORTS] = Places(settings.files.exports)

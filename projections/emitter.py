@@ -96,6 +96,18 @@ class Emitter:
             found = await self.filter(event, names, list(keys), {"collection": collection}, caller)
         return found if isinstance(found, list) else []
 
+    async def within(
+        self,
+        connection: Connection,
+        caller: Caller | None,
+        event: str,
+        payload: Any,
+        members: Mapping[str, Any],
+    ) -> Any:
+        """What filters make of an event of one name, inside a transaction. Raises as :meth:`payload`."""
+        with binding(connection):
+            return await self.filter(event, (event,), payload, members, caller)
+
     async def promoted(
         self,
         connection: Connection,

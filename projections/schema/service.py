@@ -27,6 +27,7 @@ from domain.model.translations import Wish, wish_of
 from projections.database import Database
 from projections.schema import collections, fields, relations
 from projections.schema.apply import apply_diff
+from projections.schema.filtering import ModelFiltering
 from projections.schema.later import make_later
 from projections.schema.refusals import refusal
 from projections.schema.rename import rename_collection_with_metadata, rename_field_with_metadata
@@ -62,6 +63,7 @@ class SchemaService:
         self._home = schemas[0]
         self._lock_timeout = lock_timeout
         self._turn = asyncio.Lock()
+        self.filtering = ModelFiltering()
 
     @asynccontextmanager
     async def work(
@@ -120,8 +122,9 @@ class SchemaService:
     ) -> Object | list[Object]:
         """POST /collections: one, or several in one transaction."""
         _administrators(command)
-        drafts = [collection_draft(entry) for entry in (body if isinstance(body, list) else [body])]
         async with self.work(command, concurrently=concurrently) as work:
+            asked = body if isinstance(body, list) else [body]
+            drafts = [collection_draft(await self.filtering.new_collection(work, entry)) for entry in asked]
             taken: set[str] = set()
             for draft in drafts:
                 await collections.create_collection(work, draft, taken)
@@ -134,8 +137,12 @@ class SchemaService:
         if not isinstance(body, Mapping):
             raise InvalidPayload('"value" must be of type object')
         async with self.work(command) as work:
-            await collections.update_collection(work, name, body.get("meta"))
+            await self._update_collection(work, name, body)
         return self._collection(name)
+
+    async def _update_collection(self, work: Work, name: str, body: Mapping[str, Any]) -> None:
+        changes = await self.filtering.changed_collection(work, name, body)
+        await collections.update_collection(work, name, changes.get("meta"))
 
     async def update_collections(self, command: Command, body: Any) -> list[Object]:
         """PATCH /collections: several in one transaction."""
@@ -147,14 +154,15 @@ class SchemaService:
             return []
         async with self.work(command) as work:
             for name, entry in zip(names, body, strict=True):
-                await collections.update_collection(work, name, entry.get("meta"))
+                await self._update_collection(work, name, entry)
         return [self._collection(name) for name in dict.fromkeys(names)]
 
     async def delete_collection(self, command: Command, name: str) -> None:
         """DELETE /collections/:name."""
         _administrators(command)
         async with self.work(command) as work:
-            await collections.delete_collection(work, name)
+            if await self.filtering.is_going(work, name):
+                await collections.delete_collection(work, name)
 
     # Fields
 
@@ -164,8 +172,8 @@ class SchemaService:
         """POST /fields/:collection; None when nothing was asked for."""
         _administrators(command)
         await self._known(collection)
-        draft = field_draft(body)
         async with self.work(command, concurrently=concurrently) as work:
+            draft = field_draft(await self.filtering.new_field(work, collection, body))
             await fields.create_field(work, collection, draft)
         return self._field(collection, draft.name)
 
@@ -181,7 +189,8 @@ class SchemaService:
         """PATCH /fields/:collection/:field."""
         _administrators(command)
         async with self.work(command, concurrently=concurrently) as work:
-            await fields.update_field(work, collection, name, body)
+            changes = await self.filtering.changed_field(work, collection, name, body)
+            await fields.update_field(work, collection, name, changes)
         found = self._field(collection, name)
         if found is None:
             raise Forbidden()
@@ -204,15 +213,16 @@ class SchemaService:
         """DELETE /fields/:collection/:field."""
         _administrators(command)
         async with self.work(command) as work:
-            await fields.delete_field(work, collection, name)
+            if await self.filtering.is_field_going(work, collection, name):
+                await fields.delete_field(work, collection, name)
 
     # Relations
 
     async def create_relation(self, command: Command, body: Any) -> Object:
         """POST /relations."""
         _administrators(command)
-        draft = relation_draft(body)
         async with self.work(command) as work:
+            draft = relation_draft(await self.filtering.new_relation(work, body))
             await relations.create_relation(work, draft)
         return self._relation(draft.collection, draft.field)
 
@@ -220,14 +230,16 @@ class SchemaService:
         """PATCH /relations/:collection/:field."""
         _administrators(command)
         async with self.work(command) as work:
-            await relations.update_relation(work, collection, field, body)
+            changes = await self.filtering.changed_relation(work, collection, field, body)
+            await relations.update_relation(work, collection, field, changes)
         return self._relation(collection, field)
 
     async def delete_relation(self, command: Command, collection: str, field: str) -> None:
         """DELETE /relations/:collection/:field."""
         _administrators(command)
         async with self.work(command) as work:
-            await relations.delete_relation(work, collection, field)
+            if await self.filtering.is_relation_going(work, collection, field):
+                await relations.delete_relation(work, collection, field)
 
     async def make_translatable(self, command: Command, body: Any) -> tuple[Wish, bool, bool]:
         """POST /utils/translations/generate: what was asked for, and whether the translations and the
@@ -235,7 +247,7 @@ class SchemaService:
         _administrators(command)
         async with self.work(command) as work:
             wish = wish_of(body, work.model)
-            created, languages = await make_translatable(work, wish)
+            created, languages = await make_translatable(work, wish, self.filtering)
         return wish, created, languages
 
     # Snapshots
@@ -290,7 +302,8 @@ class SchemaService:
         _administrators(command)
         collection, field = _member(body, "collection"), _member(body, "field")
         async with self.work(command, dry=dry) as work:
-            found = await retype(work, collection, field, body)
+            wanted = body if dry else await self.filtering.changed_type(work, collection, field, body)
+            found = await retype(work, collection, field, wanted)
         return {**found, "statements": work.statements}
 
     async def undo(self, command: Command, event: int, *, dry: bool = False) -> Object:

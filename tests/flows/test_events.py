@@ -59,6 +59,33 @@ async def test_reads_are_told_to_who_listens(api: Client, server: Server) -> Non
     await told(api, "own", len(expected))
 
 
+async def test_flows_look_at_changes_of_the_model(api: Client) -> None:
+    """What a flow has written by then goes when it refuses the change."""
+    steps: Steps = [
+        ("seen", "item-create", {"collection": "said", "payload": {"text": "{{ $trigger.payload.field }}"}}),
+        ("secret", "condition", {"filter": {"$trigger": {"payload": {"field": {"_eq": "secret"}}}}}),
+        ("no", "throw-error", {"status": 409, "code": "NO_SECRETS"}),
+        ("note", "transform", {"json": {"field": "open", "type": "string", "meta": {"note": "by a flow"}}}),
+    ]
+    options = {"type": "filter", "scope": ["fields.create"], "return": "note"}
+    flow = await make_flow(api, steps, {"secret": "note"}, trigger="event", options=options)
+    refused = await api.post("/fields/notes", {"field": "secret", "type": "string"})
+    assert (refused.status, refused.error["code"]) == (409, "NO_SECRETS")
+    assert (await api.get("/fields/notes/secret")).status == 403
+    made = await api.post("/fields/notes", {"field": "other", "type": "integer"})
+    assert (made.data["field"], made.data["type"], made.data["meta"]["note"]) == (
+        "open",
+        "string",
+        "by a flow",
+    )
+    assert len(await said(api, "other", 1)) == 1
+    assert (await api.get("/items/said", filter={"text": "secret"})).data == []
+    # What is no object asks for nothing.
+    await api.patch(f"/flows/{flow}", {"options": {**options, "return": "$trigger.event"}})
+    assert (await api.post("/fields/notes", {"field": "third", "type": "integer"})).status == 400
+    await api.delete(f"/flows/{flow}")
+
+
 async def test_errors_of_requests_may_be_put_otherwise(api: Client, server: Server) -> None:
     say = [{"message": "Ask Mary", "extensions": {"code": "{{ $trigger.payload[0].extensions.code }}"}}]
     options = {"type": "filter", "scope": ["request.error"], "return": "errors"}
