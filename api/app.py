@@ -37,6 +37,8 @@ from api.middleware.limits import limits
 from api.middleware.outdated import on_newer_model
 from api.middleware.request_log import request_log
 from api.middleware.routing import routing
+from api.read_events import ReadEvents
+from api.reads import Reads
 from api.realtime import routes as realtime
 from api.recalling import Recalling
 from api.rest import (
@@ -260,8 +262,9 @@ def _wire(app: web.Application, settings: Settings, database: Database, models: 
     post.filter = app[keys.EMITTER].letter
     app[keys.BACKGROUND] = set()
     recalling = Recalling(Archiver(database, Locations(settings.storage)), reader)
+    events = ReadEvents(app[keys.EMITTER], reader)
     app[keys.ITEMS] = items = Items(
-        reader, writer, contexts, rights, idempotency, past, flow_runner, recalling, app[keys.EMITTER]
+        Reads(reader, past, recalling), events, reader, writer, contexts, rights, idempotency, flow_runner
     )
     preparing = Preparing(reader, reader.limits, settings.graphql.cost_limit)
     app[keys.GRAPHQL] = engine = Engine(

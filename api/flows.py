@@ -99,7 +99,7 @@ async def _permit_manual(request: web.Request, flow: Flow, body: Any) -> None:
     if isinstance(keys, list) and keys:
         texts = key_texts(keys)
         query = {"fields": list(found.primary_key), "limit": -1}
-        seen = await request.app[ITEMS].read_many(context, str(collection), texts, query)
+        seen = await request.app[ITEMS].reads.many(context, str(collection), texts, query)
         if len(orjson.loads(seen)["data"]) != len(set(texts)):
             raise Forbidden()
 

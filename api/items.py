@@ -10,21 +10,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-import orjson
-
 from api.commands import make_command
 from api.keys import Context
-from api.recalling import Recalling
+from api.read_events import ReadEvents
+from api.reads import Reads
 from domain.access.rights import Action
 from domain.errors import Forbidden
-from domain.flows.subscriptions import names_of_event
 from domain.model.keys import join_key
 from domain.query.parse import for_keys
-from domain.query.told import told as told_query
-from projections.emitter import Emitter
 from projections.flows.runner import Flows
 from projections.log.contexts import Contexts
-from projections.reading.past import PastReader, names_past
 from projections.reading.reader import Reader, Versioned
 from projections.system.rights import RightsStore
 from projections.tables.item_writer import ItemWriter
@@ -34,6 +29,8 @@ from projections.tables.writing.versions import Expected
 Raw = str | Mapping[str, Any]
 Payload = dict[str, Any]
 T = TypeVar("T")
+NOTHING = b'{"data":null}'
+"""The envelope of a singleton of which filters leave nothing."""
 
 
 class Written(NamedTuple):
@@ -49,92 +46,58 @@ class Items:
 
     def __init__(
         self,
+        reads: Reads,
+        events: ReadEvents,
         reader: Reader,
         writer: ItemWriter,
         contexts: Contexts,
         rights: RightsStore,
         idempotency: IdempotencyKeys,
-        past: PastReader,
         flows: Flows,
-        recalling: Recalling,
-        emitter: Emitter,
     ) -> None:
-        self._emitter = emitter
-        self._flows = flows
-        self.recalling = recalling
+        self.reads = reads
+        self.events = events
         self._reader = reader
-        self._past = past
         self._writer = writer
         self._contexts = contexts
         self._rights = rights
         self._idempotency = idempotency
+        self._flows = flows
 
     async def read(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The list envelope; of a singleton the item envelope."""
-        if context.rights.may(collection, "read"):
-            await self.recalling.query(collection, raw)
-        found = context.model.collections.get(collection)
-        reader = self._past if names_past(raw) else self._reader
-        ask = reader.singleton if found is not None and found.singleton else reader.list
-        body = await ask(context.model, context.rights, context.caller, collection, raw)
-        await self._tell(context, collection, raw, body)
-        return body
+        raw = await self.events.query(context, collection, raw)
+        return await self._whole(context, collection, raw, await self.reads.list(context, collection, raw))
 
     async def read_one(self, context: Context, collection: str, key: str, raw: Raw) -> bytes | None:
         """The item envelope, None when the caller can't see such an item."""
-        reader = self._past if names_past(raw) else self._reader
-        body = await reader.item(context.model, context.rights, context.caller, collection, key, raw)
-        if body is None:
-            await self.recalling.entry(collection, key)
-        await self._tell(context, collection, raw, body, [key])
-        return body
+        raw = await self.events.query(context, collection, raw)
+        body = await self.reads.one(context, collection, key, raw)
+        return await self._shown(context, collection, raw, body, [key])
 
     async def read_version(self, context: Context, collection: str, key: str, raw: Raw) -> Versioned:
         """As :meth:`read_one`, with the item's version; earlier states have none."""
-        if names_past(raw):
-            return await self.read_one(context, collection, key, raw), None
-        body, version = await self._reader.item_version(
-            context.model, context.rights, context.caller, collection, key, raw
-        )
-        if body is None:
-            await self.recalling.entry(collection, key)
-        await self._tell(context, collection, raw, body, [key])
-        return body, version
+        raw = await self.events.query(context, collection, raw)
+        body, version = await self.reads.version(context, collection, key, raw)
+        return await self._shown(context, collection, raw, body, [key]), version
 
     async def read_many(self, context: Context, collection: str, keys: Sequence[str], raw: Raw) -> bytes:
         """The list envelope of those of the keys that the caller can see."""
-        reader = self._past if names_past(raw) else self._reader
-        body = await reader.by_keys(context.model, context.rights, context.caller, collection, keys, raw)
-        await self._tell(context, collection, raw, body, keys)
-        return body
+        raw = await self.events.query(context, collection, raw)
+        body = await self.reads.many(context, collection, keys, raw)
+        return await self._whole(context, collection, raw, body, keys)
 
     async def read_singleton(self, context: Context, collection: str, raw: Raw) -> bytes:
         """The item envelope of a singleton, its defaults when no row is stored."""
-        reader = self._past if names_past(raw) else self._reader
-        body = await reader.singleton(context.model, context.rights, context.caller, collection, raw)
-        await self._tell(context, collection, raw, body)
-        return body
+        raw = await self.events.query(context, collection, raw)
+        body = await self.reads.singleton(context, collection, raw)
+        return await self._whole(context, collection, raw, body)
 
     async def read_singleton_version(self, context: Context, collection: str, raw: Raw) -> Versioned:
         """As :meth:`read_singleton`, with the version of its row; earlier states have none."""
-        if names_past(raw):
-            return await self.read_singleton(context, collection, raw), None
-        body, version = await self._reader.singleton_version(
-            context.model, context.rights, context.caller, collection, raw
-        )
-        await self._tell(context, collection, raw, body)
-        return body, version
-
-    async def tell_read(
-        self, context: Context, collection: str, told: Callable[[], tuple[Mapping[str, Any], Any]]
-    ) -> None:
-        """Tell whoever listens of a read: of the query and what was answered, one item or several."""
-        names = names_of_event(collection, "read")
-        if await self._emitter.tells(names):
-            query, found = told()
-            payload = found if isinstance(found, list) else [found]
-            meta = {"payload": payload, "query": query, "collection": collection}
-            self._emitter.act(names, meta, context.caller)
+        raw = await self.events.query(context, collection, raw)
+        body, version = await self.reads.singleton_version(context, collection, raw)
+        return await self._shown(context, collection, raw, body), version
 
     async def matching(self, context: Context, collection: str, query: Mapping[str, Any]) -> list[str]:
         """The keys of the items a query selects among those that the caller may read: what a change of them
@@ -156,7 +119,7 @@ class Items:
 
     async def create_one(self, context: Context, collection: str, payload: Payload, raw: str) -> Written:
         """Create an item, and answer where the writing statement could."""
-        if context.once is not None:
+        if context.once is not None or await self.events.asks(context, collection):
             return Written((await self.create(context, collection, [payload]))[0])
         one = await self._settled(self._writer.create_one, context, collection, payload, raw)
         return Written(one.key, _envelope(one.answer), one.version)
@@ -175,7 +138,12 @@ class Items:
         write = partial(self._writer.update_one, expected=expected)
         if context.once is None:
             one = await self._settled(write, context, collection, key, payload, raw)
-            return Written() if one is None else Written(one.key, _envelope(one.answer), one.version)
+            if one is None:
+                return Written()
+            if await self.events.asks(context, collection):
+                # They are asked about the read that answers.
+                return Written(one.key)
+            return Written(one.key, _envelope(one.answer), one.version)
 
         async def update(*arguments: Any, **options: Any) -> list[str]:
             one = await write(*arguments, **options)
@@ -220,22 +188,20 @@ class Items:
         command = (await make_command(self._contexts, context)).unlimited().noting(silent=True)
         return await self._writer.update(command, context.model, collection, keys, payload)
 
-    async def _tell(
+    async def _shown(
         self, context: Context, collection: str, raw: Raw, body: bytes | None, keys: Sequence[str] = ()
-    ) -> None:
-        def told() -> tuple[Mapping[str, Any], Any]:
-            assert body is not None
-            query, columns = (
-                told_query(self._reader.members(raw)),
-                context.model.collections[collection].primary_key,
-            )
-            if keys and len(columns) == 1:
-                chosen: dict[str, Any] = {"_in": list(keys)} if len(keys) > 1 else {"_eq": keys[0]}
-                query["filter"] = {columns[0]: chosen}
-            return query, orjson.loads(body)["data"]
-
+    ) -> bytes | None:
+        """What filters leave of an envelope, which whoever listens is told of."""
         if body is not None:
-            await self.tell_read(context, collection, told)
+            body = await self.events.envelope(context, collection, raw, body, keys)
+        if body is not None:
+            await self.events.tell_envelope(context, collection, raw, body, keys)
+        return body
+
+    async def _whole(
+        self, context: Context, collection: str, raw: Raw, body: bytes, keys: Sequence[str] = ()
+    ) -> bytes:
+        return await self._shown(context, collection, raw, body, keys) or NOTHING
 
     async def _keys_of(
         self,

@@ -49,6 +49,18 @@ class Emitter:
             return False
         return any(name in flows or self._hooks.filters(name) for name in names_of_event(collection, action))
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody listens to anything, as far as that is known without asking the database."""
+        known = self._flows.store.known
+        heard = known is None or known.filters or known.actions
+        return not (heard or self._hooks.filtering or self._hooks.acting)
+
+    async def listens_anywhere(self, action: Action) -> bool:
+        """Whether anybody may want to be asked about such an event of any collection."""
+        flows = await self._flows.store.filters()
+        return any(name.endswith(f".{action}") for name in flows) or self._hooks.may_filter(action)
+
     async def asks(self, name: str) -> bool:
         """Whether anybody wants to be asked about an event."""
         return name in await self._flows.store.filters() or bool(self._hooks.filters(name))

@@ -110,7 +110,7 @@ async def invite(request: web.Request) -> web.Response:
     key = _uuid(share)
     if (
         key is None
-        or await request.app[ITEMS].read_one(context, COLLECTION, share, {"fields": ["id"]}) is None
+        or await request.app[ITEMS].reads.one(context, COLLECTION, share, {"fields": ["id"]}) is None
     ):
         raise Forbidden()
     emails = body.get("emails")

@@ -90,7 +90,7 @@ async def see(request: web.Request, key: UUID, asset: Asset) -> Seen:
     context = request[CONTEXT]
     if context.rights.admin or asset.public:
         return Seen(key, asset, asset.filename_download, asset.modified_on)
-    answer = await request.app[ITEMS].read_one(context, FILES, str(key), "fields=*")
+    answer = await request.app[ITEMS].reads.one(context, FILES, str(key), "fields=*")
     if answer is None:
         raise Forbidden.action("read", FILES)
     row = orjson.loads(answer)["data"]

@@ -85,7 +85,7 @@ async def same_as(request: web.Request) -> web.Response:
     """GET /files/{key}/duplicates: the other files that hold the same, as far as the caller may see them."""
     key = uuid_of(request.match_info["key"])
     context = request[CONTEXT]
-    if await request.app[ITEMS].read_one(context, FILES, key, "fields=id") is None:
+    if await request.app[ITEMS].reads.one(context, FILES, key, "fields=id") is None:
         raise Forbidden.action("read", FILES)
     found = [other for other in await contents.same_as(request.app[DATABASE], key) if other != key]
     return raw_json(await request.app[ITEMS].read_many(context, FILES, found, _query(request)))
@@ -101,7 +101,7 @@ async def duplicates(request: web.Request) -> web.Response:
         return raw_json(await request.app[ITEMS].read_many(context, FILES, found, _query(request)))
     groups = await contents.duplicates(database, MOST)
     keys = [key for _, _, files in groups for key in files]
-    rows = orjson.loads(await request.app[ITEMS].read_many(context, FILES, keys, "fields=id"))["data"]
+    rows = orjson.loads(await request.app[ITEMS].reads.many(context, FILES, keys, "fields=id"))["data"]
     seen = {row["id"] for row in rows}
     answer: list[dict[str, Any]] = []
     for sha256, size, files in groups:

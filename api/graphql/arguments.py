@@ -56,7 +56,12 @@ def root_parameters(
     outline: Outline, collection: str, given: Mapping[str, Any], limits: QueryLimits
 ) -> Parameters:
     """The parameters of a root list."""
-    return parse_query({"fields": None, **_raw(outline, collection, given)}, limits).root
+    return parameters(parameters_of(outline, collection, given), limits)
+
+
+def parameters(query: Mapping[str, Any], limits: QueryLimits) -> Parameters:
+    """The parameters of a query in the names of REST; what it selects does not count."""
+    return parse_query({**query, "fields": None}, limits).root
 
 
 def nested_parameters(
@@ -65,11 +70,12 @@ def nested_parameters(
     """The parameters of a relation."""
     if not given:
         return Parameters()
-    raw = {f"_{name}": value for name, value in _raw(outline, collection, given).items()}
+    raw = {f"_{name}": value for name, value in parameters_of(outline, collection, given).items()}
     return parse_query({"deep": {"here": raw}}, limits).root.levels["here"]
 
 
-def _raw(outline: Outline, collection: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def parameters_of(outline: Outline, collection: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a list in the names of REST."""
     raw = {name: given[name] for name in ("limit", "offset", "page", "search") if given.get(name) is not None}
     if given.get("sort") is not None:
         raw["sort"] = _texts(given["sort"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from graphql import GraphQLObjectType, GraphQLUnionType
 from graphql.language.ast import FieldNode
 
-from api.graphql.arguments import arguments_of, nested_parameters, root_parameters
+from api.graphql.arguments import arguments_of, nested_parameters, parameters, root_parameters
 from api.graphql.collect import Collected, Collector
 from api.graphql.schema import LazySchema
 from domain.access.caller import Caller
@@ -42,6 +42,8 @@ ESTIMATE = 10
 """Rows per parent that a relation without a limit of its own is taken to have."""
 
 
+Asked = Mapping[str, Any] | None
+"""A query in the names of REST that stands for the arguments; None for the arguments themselves."""
 PUBLISHED = frozenset({None, "", "main"})
 """Keys of versions that mean the item itself."""
 
@@ -63,7 +65,7 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A root field as a plan. ``default`` is what a singleton without a row answers with, JSON as values;
-    ``filter`` is a list's.
+    ``filter`` is a list's, ``members`` are those of its items.
     """
 
     plan: ReadPlan
@@ -71,6 +73,7 @@ class Compiled:
     required: tuple[str, ...] = ()
     version: Version | None = None
     filter: Filter | None = None
+    members: Members | None = None
 
 
 class Compiler:
@@ -91,52 +94,69 @@ class Compiler:
         return arguments_of(type_, nodes[0], self.collector.variables)
 
     def query(
-        self, root: Root, nodes: Sequence[FieldNode], given: dict[str, Any], *, open_key: bool = False
+        self,
+        root: Root,
+        nodes: Sequence[FieldNode],
+        given: dict[str, Any],
+        *,
+        open_key: bool = False,
+        asked: Asked = None,
     ) -> Compiled:
-        """The plan of a root field of Query. ``open_key`` leaves the key to whoever runs it."""
+        """The plan of a root field of Query, perhaps as filters have ``asked`` it.
+
+        ``open_key`` leaves the key to whoever runs it.
+        """
         name = root.collection
         if root.kind == "list":
-            parameters = root_parameters(self.outline, name, given, self._limits)
+            parameters = self._parameters(name, given, asked)
             return self._list(name, self._tree(name, nodes, parameters, many=True))
         if root.kind == "aggregated":
-            return self._list(name, self._groups(name, nodes, given))
+            return self._list(name, self._groups(name, nodes, given, self._parameters(name, given, asked)))
         if root.kind == "by_id":
             key = None if open_key else str(given["id"])
-            plan = self._item(name, self._tree(name, nodes, Parameters()), key)
-            return Compiled(plan, version=self._version(name, key, given))
+            return replace(self.item(name, nodes, key, asked), version=self._version(name, key, given))
         if root.kind == "singleton":
-            return replace(self.singleton(name, nodes), version=self._version(name, None, given))
+            return replace(self.singleton(name, nodes, asked), version=self._version(name, None, given))
         return self._raw(name, nodes, given)
 
-    def item(self, name: str, nodes: Sequence[FieldNode], key: str | None) -> Compiled:
+    def item(self, name: str, nodes: Sequence[FieldNode], key: str | None, asked: Asked = None) -> Compiled:
         """The plan of one item that a mutation answers with; None leaves the key to whoever runs it."""
-        return Compiled(self._item(name, self._tree(name, nodes, Parameters()), key))
+        query = self._tree(name, nodes, self._parameters(name, {}, asked))
+        return Compiled(self._item(name, query, key), members=query.members)
 
     def items(
-        self, name: str, nodes: Sequence[FieldNode], keys: Sequence[str], given: dict[str, Any]
+        self,
+        name: str,
+        nodes: Sequence[FieldNode],
+        keys: Sequence[str],
+        given: dict[str, Any],
+        asked: Asked = None,
     ) -> Compiled:
         """The plan of the items that a mutation answers with."""
-        parameters = root_parameters(self.outline, name, given, self._limits)
-        query = self._tree(name, nodes, parameters, many=True)
+        query = self._tree(name, nodes, self._parameters(name, given, asked), many=True)
         outline = self.outline
-        return Compiled(
-            plan_keys(outline.model, outline.rights, self._caller, name, keys, query, self._limits)
-        )
+        plan = plan_keys(outline.model, outline.rights, self._caller, name, keys, query, self._limits)
+        return Compiled(plan, members=query.members)
 
-    def singleton(self, name: str, nodes: Sequence[FieldNode]) -> Compiled:
+    def singleton(self, name: str, nodes: Sequence[FieldNode], asked: Asked = None) -> Compiled:
         """The plan of a singleton."""
         outline = self.outline
-        query = self._tree(name, nodes, Parameters())
+        query = self._tree(name, nodes, self._parameters(name, {}, asked))
         plan = plan_singleton(outline.model, outline.rights, self._caller, name, query, self._limits)
         default, required = self._defaults(name, query.members or ())
-        return Compiled(replace(plan, empty=None), default, required)
+        return Compiled(replace(plan, empty=None), default, required, members=query.members)
+
+    def _parameters(self, name: str, given: dict[str, Any], asked: Asked) -> Parameters:
+        if asked is not None:
+            return parameters(asked, self._limits)
+        return root_parameters(self.outline, name, given, self._limits) if given else Parameters()
 
     # -- plans ---------------------------------------------------------------------------------------------
 
     def _list(self, name: str, query: Query) -> Compiled:
         outline = self.outline
         plan = plan_list(outline.model, outline.rights, self._caller, name, query, self._limits)
-        return Compiled(plan, filter=query.root.filter)
+        return Compiled(plan, filter=query.root.filter, members=query.members)
 
     def _item(self, name: str, query: Query, key: str | None) -> ReadPlan:
         outline = self.outline
@@ -251,7 +271,9 @@ class Compiler:
             plan = self._item(name, query, item)
         return Compiled(plan, version=Version(name, item, given["version"], tuple(raw)))
 
-    def _groups(self, name: str, nodes: Sequence[FieldNode], given: dict[str, Any]) -> Query:
+    def _groups(
+        self, name: str, nodes: Sequence[FieldNode], given: dict[str, Any], parameters: Parameters
+    ) -> Query:
         asked: dict[str, dict[str, None]] = {}
         grouped: list[GroupMember] = []
         for output, inner in self.collector.below(nodes, f"{name}_aggregated").items():
@@ -273,7 +295,6 @@ class Compiler:
             grouped.append(GroupMember(output, function, tuple(fields), type_name))
         group = [entry for entry in given.get("groupBy") or () if entry]
         made = parse_query({"groupBy": group}, self._limits)
-        parameters = root_parameters(self.outline, name, given, self._limits)
         self._spend(1, parameters, self._limits.default)
         aggregate = tuple((function, tuple(names)) for function, names in asked.items())
         return Query(root=parameters, aggregate=aggregate, group=made.group, grouped=tuple(grouped))

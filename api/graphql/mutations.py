@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 from graphql.language.ast import FieldNode
 
 from api.graphql.answers import dumps
-from api.graphql.compile import Compiler
+from api.graphql.compile import Compiled, Compiler
 from api.graphql.operations import rest
+from api.graphql.shown import asked_root
 from api.items import Items
 from api.keys import Context
 from domain.errors import ActaError, ErrorGroup, Forbidden, InvalidPayload
 from domain.graphql.roots import Root
-from domain.query.plan import ReadPlan
 
 Value = bytes | ActaError | ErrorGroup | None
-ReadOne = Callable[[Context, ReadPlan], Awaitable[Value]]
+ReadOne = Callable[[Context, Compiled], Awaitable[Value]]
 EMPTY = b"[]"
 USERS, FILES = "directus_users", "directus_files"
 OWN = frozenset({"update_users_me", "import_file"})
@@ -66,7 +66,8 @@ class Mutations:
             await self._items.upsert_singleton(context, name, _payload(data))
             if not root.readable:
                 return b"true"
-            return await self._read(context, self._compiler.singleton(name, nodes).plan)
+            query = await self._asked(context, root, nodes, {})
+            return await self._read(context, self._compiler.singleton(name, nodes, query))
         return await self._many(context, root, nodes, given, await self._written(context, root, given))
 
     async def _written(self, context: Context, root: Root, given: dict[str, Any]) -> list[str]:
@@ -83,19 +84,20 @@ class Mutations:
             return Forbidden()
         key = str(context.caller.user)
         await self._items.update(context, USERS, [key], _payload(given.get("data") or {}))
-        return await self._read(context, self._compiler.item(USERS, nodes, key).plan)
+        return await self._read(context, self._compiler.item(USERS, nodes, key))
 
     async def _import(self, context: Context, nodes: Sequence[FieldNode], given: dict[str, Any]) -> Value:
         answer = await rest(self._request, "POST", "/files/import", given, {})
         if not self._compiler.outline.may(FILES, "read"):
             return b"true"
         key = str(answer["data"]["id"])
-        return await self._read(context, self._compiler.item(FILES, nodes, key).plan)
+        return await self._read(context, self._compiler.item(FILES, nodes, key))
 
     async def _one(self, context: Context, root: Root, nodes: Sequence[FieldNode], key: str) -> Value:
         if not root.readable:
             return b"true"
-        return await self._read(context, self._compiler.item(root.collection, nodes, key).plan)
+        query = await self._asked(context, root, nodes, {})
+        return await self._read(context, self._compiler.item(root.collection, nodes, key, query))
 
     async def _many(
         self,
@@ -108,8 +110,15 @@ class Mutations:
         if not root.readable:
             return b"true"
         # Compiled even without keys, so that wrong arguments are told.
-        plan = self._compiler.items(root.collection, nodes, keys or ["0"], given).plan if keys else None
-        return EMPTY if plan is None else await self._read(context, plan)
+        query = await self._asked(context, root, nodes, given)
+        compiled = self._compiler.items(root.collection, nodes, keys or ["0"], given, query)
+        return await self._read(context, compiled) if keys else EMPTY
+
+    async def _asked(
+        self, context: Context, root: Root, nodes: Sequence[FieldNode], given: dict[str, Any]
+    ) -> Mapping[str, Any] | None:
+        collector = self._compiler.collector
+        return await asked_root(self._items.events, context, collector, root, nodes, given)
 
     def _deleted(self, nodes: Sequence[FieldNode], type_name: str, member: str, value: Any) -> bytes:
         found = self._compiler.collector.below(nodes, type_name)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from graphql import GraphQLNonNull, GraphQLObjectType, OperationDefinitionNode
 from graphql.language.ast import FieldNode
 
 from api.graphql.collect import Collector
-from api.graphql.compile import Compiled, Compiler
+from api.graphql.compile import Asked, Compiled, Compiler
 from api.graphql.documents import Document
 from api.recalling import HISTORY
 from domain.access.caller import Caller
-from domain.errors import ActaError, Forbidden
+from domain.errors import ActaError, ErrorGroup, Forbidden
 from domain.graphql.definitions import AS_OF
 from domain.graphql.roots import Root
 from domain.query.limits import QueryLimits
@@ -37,7 +38,7 @@ class Entry:
     required: bool = False
     value: bytes | None = None
     compiled: Compiled | None = None
-    error: ActaError | None = None
+    error: ActaError | ErrorGroup | None = None
     when: str | None = None
     own: bool = False
 
@@ -82,6 +83,15 @@ class Prepared:
     def distinct(self) -> list[ReadPlan]:
         """The plans behind the statement's columns; the same one is carried out once."""
         return distinct(self.entries)
+
+    @cached_property
+    def answering(self) -> list[Compiled]:
+        """For each of ``distinct`` what it answers."""
+        found: dict[ReadPlan, Compiled] = {}
+        for entry in self.plans:
+            if entry.compiled is not None:
+                found.setdefault(entry.compiled.plan, entry.compiled)
+        return [*found.values()]
 
     @cached_property
     def columns(self) -> list[int]:
@@ -136,8 +146,10 @@ class Preparing:
         caller: Caller,
         *,
         open_key: bool = False,
+        asked: Mapping[str, Asked | ActaError | ErrorGroup] = MappingProxyType({}),
     ) -> Prepared:
-        """A query made ready. ``open_key`` leaves the key of its one item to whoever runs it."""
+        """A query made ready. ``open_key`` leaves the key of its one item to whoever runs it; ``asked`` is
+        what filters have made of root fields, by response name."""
         schema = document.schema
         collector = self.collector(document, variables)
         compiler = self.compiler(collector, caller)
@@ -145,7 +157,7 @@ class Preparing:
         assert type_ is not None
         found = collector.fields([operation.selection_set], type_.name)
         entries = [
-            self._entry(compiler, type_, schema.queries, name, nodes, caller, open_key)
+            self._entry(compiler, type_, schema.queries, name, nodes, caller, open_key, asked.get(name))
             for name, nodes in found.items()
         ]
         plans = distinct(entries)
@@ -161,22 +173,25 @@ class Preparing:
         nodes: Sequence[FieldNode],
         caller: Caller,
         open_key: bool,
+        asked: Asked | ActaError | ErrorGroup,
     ) -> Entry:
-        asked = nodes[0].name.value
-        if asked == "__typename":
+        field = nodes[0].name.value
+        if field == "__typename":
             return Entry(name, nodes, value=f'"{type_.name}"'.encode())
-        if asked == "_empty":
+        if field == "_empty":
             return Entry(name, nodes, value=b"null")
-        if asked.startswith("__"):
+        if field.startswith("__"):
             return Entry(name, nodes)
-        required = isinstance(type_.fields[asked].type, GraphQLNonNull)
-        root = roots.get(asked)
+        required = isinstance(type_.fields[field].type, GraphQLNonNull)
+        if isinstance(asked, ActaError | ErrorGroup):
+            return Entry(name, nodes, required, error=asked)
+        root = roots.get(field)
         try:
             if root is not None:
                 given = {} if open_key else compiler.arguments(type_, nodes)
-                compiled = compiler.query(root, nodes, given, open_key=open_key)
+                compiled = compiler.query(root, nodes, given, open_key=open_key, asked=asked)
                 return Entry(name, nodes, required, compiled=compiled, when=given.get(AS_OF))
-            return own(compiler, name, nodes, asked, caller) or Entry(name, nodes, required)
+            return own(compiler, name, nodes, field, caller) or Entry(name, nodes, required)
         except ActaError as error:
             return Entry(name, nodes, required, error=error)
 

@@ -23,6 +23,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from api.graphql.answers import Answer, dumps, execution_error, only_errors, request_error, root_error
+from api.graphql.compile import Compiled
 from api.graphql.documents import Document, Documents
 from api.graphql.kept import Asked, Ready
 from api.graphql.mutations import OWN, Mutations
@@ -30,12 +31,14 @@ from api.graphql.past import at_moment
 from api.graphql.persisted import Persisted
 from api.graphql.prepare import Entry, Prepared, Preparing
 from api.graphql.schema import Schemas
+from api.graphql.shown import asked_roots, shown
 from api.graphql.versions import read_version
 from api.items import Items
 from api.keys import CONTEXT, Context
 from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, ServiceUnavailable
 from domain.graphql.outline import Scope
 from domain.model import Model
+from domain.query.plan import ReadPlan
 from projections.reading.past import names_past
 from projections.reading.statement import listed
 
@@ -82,6 +85,8 @@ class Engine:
             # Nobody else waits while many values are looked at.
             return await self._run_large(request, document, operation, asked)
         if operation.operation == OperationType.QUERY:
+            if await self.items.events.asks_queries():
+                return await self._run_asked(request, document, operation, asked)
             present = not names_past(request.rel_url.raw_query_string)
             fast = self.ready.fast(document, operation, asked, context, present=present)
             if fast is not None:
@@ -94,8 +99,25 @@ class Engine:
         coerced = await asyncio.to_thread(_coerced, document, operation, asked)
         if isinstance(coerced, list) or operation.operation != OperationType.QUERY:
             return await self._run(request, document, operation, asked, coerced)
+        if await self.items.events.asks_queries():
+            return await self._run_asked(request, document, operation, asked)
         caller = request[CONTEXT].caller
         prepared = await asyncio.to_thread(self.preparing.query, document, operation, coerced, caller)
+        return await self._answer(request, document, asked, prepared, ())
+
+    async def _run_asked(
+        self, request: web.Request, document: Document, operation: OperationDefinitionNode, asked: Asked
+    ) -> bytes:
+        """Run a query of which filters see each root field first."""
+        coerced = await asyncio.to_thread(_coerced, document, operation, asked)
+        if isinstance(coerced, list):
+            return await self._run(request, document, operation, asked, coerced)
+        context, preparing = request[CONTEXT], self.preparing
+        collector = preparing.collector(document, coerced)
+        roots = await asked_roots(self.items.events, context, collector, document, operation)
+        prepared = await asyncio.to_thread(
+            preparing.query, document, operation, coerced, context.caller, asked=roots
+        )
         return await self._answer(request, document, asked, prepared, ())
 
     async def _run(
@@ -127,7 +149,7 @@ class Engine:
         if prepared.past or names_past(request.rel_url.raw_query_string):
             prepared = await at_moment(request, prepared)
         for compiled in prepared.histories:
-            await self.items.recalling.filtered(compiled.plan.collection, compiled.filter)
+            await self.items.reads.recalling.filtered(compiled.plan.collection, compiled.filter)
         found: dict[str, bytes | ActaError | ErrorGroup | None] = {}
         if prepared.statement is not None:
             found = await self._read(context, prepared, key)
@@ -156,22 +178,42 @@ class Engine:
         except ServiceUnavailable:
             raise
         except ActaError as error:
-            found = [error] if len(plans) == 1 else [await self.read_one(context, plan) for plan in plans]
+            found = [error] if len(plans) == 1 else [await self._alone(context, plan) for plan in plans]
         else:
             if len(plans) == 1:
                 found = [(values[0] if values else None) if plans[0].single else listed(b"[", values, b"]")]
             else:
                 found = list(values)
-        for plan, value in zip(plans, found, strict=True):
-            if isinstance(value, bytes):
-                await self.items.tell_read(context, plan.collection, partial(_told, value))
+        for place, compiled in enumerate(prepared.answering):
+            left = found[place] = await self._shown(context, compiled, found[place])
+            if isinstance(left, bytes):
+                await self.items.events.tell(context, compiled.plan.collection, partial(_told, left))
         columns = zip(prepared.plans, prepared.columns, strict=True)
         return {entry.name: found[column] for entry, column in columns}
 
     async def read_one(
-        self, context: Context, plan: Any, key: Sequence[str] = ()
+        self, context: Context, compiled: Compiled, key: Sequence[str] = ()
     ) -> bytes | ActaError | ErrorGroup | None:
-        """The answer of one plan, or its error; ``key`` are the parts of one that it leaves open."""
+        """The answer of one root field as filters leave it, or its error; ``key`` are the parts of one that
+        its plan leaves open."""
+        return await self._shown(context, compiled, await self._alone(context, compiled.plan, key))
+
+    async def _shown(
+        self, context: Context, compiled: Compiled, value: bytes | ActaError | ErrorGroup | None
+    ) -> bytes | ActaError | ErrorGroup | None:
+        """What filters leave of an answer."""
+        if not isinstance(value, bytes):
+            return value
+        try:
+            return await shown(self.items.events, context, compiled, value)
+        except ServiceUnavailable:
+            raise
+        except (ActaError, ErrorGroup) as error:
+            return error
+
+    async def _alone(
+        self, context: Context, plan: ReadPlan, key: Sequence[str] = ()
+    ) -> bytes | ActaError | ErrorGroup | None:
         reader = self.preparing.reader
         try:
             statement = reader.compiled([plan], context.model.version)

@@ -11,7 +11,8 @@ from api.commands import command_of
 from api.graphql.answers import dumps
 from api.graphql.compile import Version
 from api.graphql.prepare import Entry
-from api.keys import CONTENT_VERSIONS, CONTEXT, READER
+from api.graphql.shown import shown
+from api.keys import CONTENT_VERSIONS, CONTEXT, ITEMS, READER
 from domain.errors import ActaError, ErrorGroup, ServiceUnavailable
 from domain.query.query import TYPE_NAME
 from projections.database import Connection
@@ -22,7 +23,7 @@ _TEXTS = frozenset({"ID", "GraphQLBigInt"})
 
 async def read_version(request: web.Request, entry: Entry) -> bytes | ActaError | ErrorGroup | None:
     """The JSON of a root field that names a version, None without the item, or its error."""
-    context, compiled = request[CONTEXT], entry.compiled
+    context, compiled, events = request[CONTEXT], entry.compiled, request.app[ITEMS].events
     assert compiled is not None
     version, reader = compiled.version, request.app[READER]
     assert version is not None
@@ -43,13 +44,16 @@ async def read_version(request: web.Request, entry: Entry) -> bytes | ActaError 
             ask=ask,
             typed=True,
         )
+        if body is None:
+            return None
+        if version.raw is None:
+            return await shown(events, context, compiled, body[len(_HEAD) : -1])
+        left = await events.envelope(context, version.collection, {}, body)
     except ServiceUnavailable:
         raise
     except (ActaError, ErrorGroup) as error:
         return error
-    if body is None:
-        return None
-    return body[len(_HEAD) : -1] if version.raw is None else _raw(version, orjson.loads(body)["data"])
+    return None if left is None else _raw(version, orjson.loads(left)["data"])
 
 
 def _raw(version: Version, item: dict[str, Any]) -> bytes:

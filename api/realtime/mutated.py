@@ -18,6 +18,7 @@ from graphql.language.ast import FieldNode
 
 from api.graphql.answers import dumps
 from api.graphql.collect import Collector
+from api.graphql.compile import Compiled
 from api.graphql.documents import Document
 from api.graphql.kept import Asked
 from api.graphql.run import Engine
@@ -27,7 +28,6 @@ from api.realtime.views import Views, place
 from api.realtime.visitor import Visitor
 from domain.errors import ActaError, ErrorGroup, Forbidden, InvalidQuery, ServiceUnavailable
 from domain.log.changes import Change
-from domain.query.plan import ReadPlan
 from domain.query.planner import key_parts
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Mutated:
             return [self._payload(asked, change, key, None) for key in keys]
         compiler = self._engine.preparing.compiler(asked.collector, context.caller)
         plans = {
-            name: compiler.item(asked.collection, nodes, None).plan
+            name: compiler.item(asked.collection, nodes, None)
             for name, nodes in asked.collector.below(asked.nodes, f"{asked.collection}_mutated").items()
             if nodes[0].name.value == "data"
         }
@@ -151,13 +151,13 @@ class Mutated:
         return found
 
     async def _item(
-        self, context: Context, collection: str, plans: Mapping[str, ReadPlan], key: str
+        self, context: Context, collection: str, plans: Mapping[str, Compiled], key: str
     ) -> dict[str, bytes] | None:
         """The members of the item that are asked for, by the name of each ``data``; None when unseen."""
         parts = key_parts(context.model.collections[collection], key)
         answers: dict[str, bytes] = {}
-        for name, plan in plans.items():
-            value = await self._engine.read_one(context, plan, parts)
+        for name, compiled in plans.items():
+            value = await self._engine.read_one(context, compiled, parts)
             if isinstance(value, ServiceUnavailable):
                 raise value
             if not isinstance(value, bytes):

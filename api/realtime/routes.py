@@ -163,7 +163,7 @@ async def realtime(app: web.Application) -> AsyncIterator[None]:
     """The hub of the process, while the application runs; needs the other services."""
     settings = app[keys.SETTINGS].realtime
     hub = Hub(app[keys.DATABASE], app[keys.AUTHENTICATOR].rights, app[keys.MODELS])
-    views = Views(app[keys.DATABASE], app[keys.READER])
+    views = Views(app[keys.DATABASE], app[keys.READER], app[keys.ITEMS].events)
     period = settings.heartbeat_period if settings.heartbeat_enabled else None
     app[HUB] = hub
     app[SERVICES] = Services(

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from api.keys import Context
+from api.read_events import ReadEvents
 from api.realtime.hub import Shared
 from domain.errors import Forbidden
 from domain.log.changes import Change
@@ -30,9 +31,10 @@ NEVER = frozenset({"directus_migrations", "directus_sessions", "directus_extensi
 class Views:
     """Reads for subscribers; what several would read alike is read once."""
 
-    def __init__(self, database: Database, reader: Reader) -> None:
+    def __init__(self, database: Database, reader: Reader, events: ReadEvents) -> None:
         self._database = database
         self._reader = reader
+        self._events = events
 
     def check(self, context: Context, collection: str) -> None:
         """Whether the caller may hear of a collection at all.
@@ -55,15 +57,20 @@ class Views:
         if collection in MODEL:
             return orjson.dumps({"data": model_objects(model, collection)}, default=str)
         arguments = (model, context.rights, context.caller, collection)
+        wanted = await self._events.query(context, collection, query)
+        found: bytes | None
         if item is not None:
-            found = await self._reader.item(*arguments, item, query)
-            if found is None:
-                raise Forbidden()
-            return found
-        if model.collections[collection].singleton:
-            one = await self._reader.singleton(*arguments, query)
-            return b'{"data":[' + one[8:-1] + b"]}"
-        return await self._reader.list(*arguments, query)
+            found = await self._reader.item(*arguments, item, wanted)
+        elif model.collections[collection].singleton:
+            one = await self._reader.singleton(*arguments, wanted)
+            found = b'{"data":[' + one[8:-1] + b"]}"
+        else:
+            found = await self._reader.list(*arguments, wanted)
+        if found is not None:
+            found = await self._events.envelope(context, collection, wanted, found)
+        if found is None:
+            raise Forbidden()
+        return found
 
     async def changed(self, context: Context, change: Change, query: Query, shared: Shared) -> bytes:
         """The envelope of the changed items that the caller can see; of deletions, of their keys.
@@ -79,11 +86,17 @@ class Views:
         return bytes(
             await shared.once(
                 ("changed", *place(context), orjson.dumps(query)),
-                lambda: self._reader.by_keys(
-                    context.model, context.rights, context.caller, change.collection, change.keys, query
-                ),
+                lambda: self._changed(context, change, query),
             )
         )
+
+    async def _changed(self, context: Context, change: Change, query: Query) -> bytes:
+        name = change.collection
+        wanted = await self._events.query(context, name, query)
+        found = await self._reader.by_keys(
+            context.model, context.rights, context.caller, name, change.keys, wanted
+        )
+        return await self._events.envelope(context, name, wanted, found, change.keys) or EMPTY
 
     async def departed(self, context: Context, change: Change, query: Query, shared: Shared) -> list[str]:
         """Those of the deleted keys that the caller might have seen."""

@@ -39,7 +39,8 @@ def wanted_version(request: web.Request) -> Wanted | None:
 async def read_as(request: web.Request, wanted: Wanted, collection: str, item: str | None) -> web.Response:
     """The item as a version has it; without a key that of a singleton."""
     context, reader = request[CONTEXT], request.app[READER]
-    query = request.rel_url.raw_query_string
+    events = request.app[ITEMS].events
+    query = await events.query(context, collection, request.rel_url.raw_query_string)
     place = (context.model, context.rights, context.caller, collection)
 
     async def ask(connection: Connection) -> bytes | None:
@@ -50,6 +51,8 @@ async def read_as(request: web.Request, wanted: Wanted, collection: str, item: s
     body = await request.app[CONTENT_VERSIONS].read(
         await command_of(request), context.model, collection, item, wanted.key, raw=wanted.raw, ask=ask
     )
+    if body is not None:
+        body = await events.envelope(context, collection, query, body, [] if item is None else [item])
     if body is None:
         raise Forbidden()
     return raw_json(body)

@@ -100,7 +100,9 @@ async def _parts(
         envelope = await app[ITEMS].read(context, collection, query)
         yield file_text(envelope, collection, form, context.model)
         return
-    async with aclosing(file_parts(app[READER], context, collection, query, form)) as parts:
+    async with aclosing(
+        file_parts(app[READER], app[ITEMS].events, context, collection, query, form)
+    ) as parts:
         async for part in parts:
             yield part
 

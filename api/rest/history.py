@@ -106,7 +106,7 @@ async def blame(request: web.Request) -> web.Response:
     entry = context.model.collections[name]
     seen = orjson.loads(answer)["data"]
     item = join_key(split_key(key, len(entry.primary_key)))
-    await request.app[ITEMS].recalling.item(name, item)
+    await request.app[ITEMS].reads.recalling.item(name, item)
     return data(
         [
             {

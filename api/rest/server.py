@@ -40,7 +40,7 @@ async def info(request: web.Request) -> web.Response:
     query = urlencode(
         {"fields": ",".join((*PUBLIC_FIELDS, "public_background.id", "public_background.type"))}
     )
-    project = orjson.loads(await request.app[ITEMS].read_singleton(internal, "directus_settings", query))[
+    project = orjson.loads(await request.app[ITEMS].reads.singleton(internal, "directus_settings", query))[
         "data"
     ]
     answer: dict[str, Any] = {"project": {name: project.get(name) for name in PUBLIC_FIELDS}}

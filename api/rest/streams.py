@@ -17,7 +17,8 @@ import orjson
 from aiohttp import web
 
 from api.formats import BOM, FORMATS, Format, csv, json, xml, yaml
-from api.keys import CONTEXT, DOWNLOADS, READER, SETTINGS, Context
+from api.keys import CONTEXT, DOWNLOADS, ITEMS, READER, SETTINGS, Context
+from api.read_events import ReadEvents
 from api.rest.exports import arranged, attachment
 from domain.errors import ActaError
 from projections.reading.past import names_past
@@ -50,9 +51,10 @@ async def stream_export(request: web.Request, collection: str, raw: Raw, form: F
     and a client that takes longer for a piece than a statement may run is cut off.
     """
     seconds = request.app[SETTINGS].database.statement_timeout / 1000
+    events = request.app[ITEMS].events
     async with (
         request.app[DOWNLOADS],
-        aclosing(file_parts(request.app[READER], request[CONTEXT], collection, raw, form)) as parts,
+        aclosing(file_parts(request.app[READER], events, request[CONTEXT], collection, raw, form)) as parts,
     ):
         first = await anext(parts, b"")
         response = web.StreamResponse(headers=attachment(collection, form))
@@ -83,15 +85,19 @@ async def _send(response: web.StreamResponse, part: bytes, seconds: float) -> No
         raise ConnectionResetError("the client does not take what it asked for") from None
 
 
-async def file_parts(reader: Reader, context: Context, collection: str, raw: Raw, form: Format) -> Parts:
+async def file_parts(
+    reader: Reader, events: ReadEvents, context: Context, collection: str, raw: Raw, form: Format
+) -> Parts:
     """The pieces of a list as a file, in bounded memory; whoever stops early has to close it.
 
     Raises:
         ActaError: what the query is refused with, before the first piece.
     """
     name = next(name for name, known in FORMATS.items() if known is form)
+    raw = await events.query(context, collection, raw)
+    shows = await events.shows(context, collection)
     scope = (context.model, context.rights, context.caller, collection, raw)
-    plain = reader.csv(*scope) if name.startswith("csv") else None
+    plain = reader.csv(*scope) if name.startswith("csv") and not shows else None
     if plain is not None:
         columns, lines = plain
         async with aclosing(lines):
@@ -99,7 +105,10 @@ async def file_parts(reader: Reader, context: Context, collection: str, raw: Raw
                 yield part
         return
     async with aclosing(reader.stream(*scope)) as batches:
-        rows = _rows(batches, lambda row: arranged(row, context.model, collection))
+        rows = _rows(batches)
+        if shows:
+            rows = _shown(events, context, collection, raw, rows)
+        rows = _arranged(rows, lambda row: arranged(row, context.model, collection))
         async for part in _marked(name, _FORMS[name.removesuffix("_utf8")](rows)):
             yield part
 
@@ -113,13 +122,26 @@ async def _marked(name: str, parts: Parts) -> Parts:
         yield mark
 
 
-async def _rows(batches: AsyncGenerator[list[bytes]], arrange: Callable[[Any], Any]) -> Rows:
+async def _rows(batches: AsyncGenerator[list[bytes]]) -> Rows:
     def parsed(batch: Sequence[bytes]) -> list[Any]:
-        return [arrange(row) for row in orjson.loads(b"[" + b",".join(batch) + b"]")]
+        rows: list[Any] = orjson.loads(b"[" + b",".join(batch) + b"]")
+        return rows
 
     async for batch in batches:
         # In a thread, as all work on batches is: others are answered meanwhile.
         yield await asyncio.to_thread(parsed, batch)
+
+
+async def _shown(events: ReadEvents, context: Context, collection: str, raw: Raw, batches: Rows) -> Rows:
+    query = events.told(raw)
+    async for batch in batches:
+        if left := await events.records(context, collection, query, batch):
+            yield left
+
+
+async def _arranged(batches: Rows, arrange: Callable[[Any], Any]) -> Rows:
+    async for batch in batches:
+        yield await asyncio.to_thread(lambda rows: [*map(arrange, rows)], batch)
 
 
 async def _plain_csv(columns: Sequence[str], lines: Parts) -> Parts:

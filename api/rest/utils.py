@@ -79,7 +79,7 @@ async def revert(request: web.Request) -> web.Response:
     context = request[CONTEXT]
     items = request.app[ITEMS]
     query = {"fields": ["collection", "item", "data"]}
-    body = await items.read_one(context, REVISIONS, request.match_info["revision"], query)
+    body = await items.reads.one(context, REVISIONS, request.match_info["revision"], query)
     if body is None:
         raise Forbidden()
     found = orjson.loads(body)["data"]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from domain.flows.model import Flow
 
-Action = Literal["create", "update", "delete"]
+Action = Literal["create", "update", "delete", "query", "read"]
 Kind = Literal["filter", "action"]
 _SCOPED = frozenset({"items.create", "items.update", "items.delete"})
 _PREFIX = "directus_"

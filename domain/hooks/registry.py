@@ -61,6 +61,10 @@ class Hooks:
         """Whether any hook wants to be asked about anything."""
         return bool(self._filters)
 
+    def may_filter(self, action: str) -> bool:
+        """Whether any hook may want to be asked about events whose names end with ``action``."""
+        return any(pattern.rpartition(".")[2] in (action, "*", "**") for pattern, _ in self._filters)
+
     @property
     def acting(self) -> bool:
         """Whether any hook wants to be told of anything."""

@@ -9,12 +9,13 @@ from typing import Any, Final
 import orjson
 
 _LISTS: Final = frozenset({"fields", "sort", "groupBy"})
+_PROOFS: Final = frozenset({"access_token"})
 _NUMBERS: Final = frozenset({"limit", "offset", "page"})
 
 
 def told(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a query that was understood, each of its kind."""
-    return {name: _plain(name, value) for name, value in members.items()}
+    """The members of a query that was understood, each of its kind; not who asks it."""
+    return {name: _plain(name, value) for name, value in members.items() if name not in _PROOFS}
 
 
 def _plain(name: str, value: Any) -> Any:

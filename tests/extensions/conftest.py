@@ -23,6 +23,10 @@ create table articles (
 create table news_log (id serial primary key, text text);
 create table bad (id serial primary key, title text, num int);
 create table hints (id serial primary key, data jsonb);
+create table looks (
+    id serial primary key, title text, secret text, shelf text, made date default '2026-01-02',
+    parent int references looks
+);
 create table echoes (id serial primary key, text text unique, data jsonb);
 """
 
@@ -48,6 +52,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*install, "--target", str(folder), str(source)], check=True, timeout=100)
     here = Path(__file__).parent
     package(folder, "rude", (here / "rude.py.txt").read_text(), (here / "rude.points.txt").read_text())
+    points = "[acta.hooks]\nreads = reads:hooks\n"
+    package(folder, "reads", (here / "reads.py.txt").read_text(), points)
     return folder
 
 
@@ -74,7 +80,11 @@ def log_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def settings(packages: Path) -> dict[str, str]:
     """The settings of the server."""
-    return {"PYTHONPATH": str(packages), "EXTENSIONS_HOOK_TIMEOUT": "2000"}
+    return {
+        "PYTHONPATH": str(packages),
+        "EXTENSIONS_HOOK_TIMEOUT": "2000",
+        "WEBSOCKETS_ENABLED": "true",
+    }
 
 
 @pytest.fixture(scope="session")

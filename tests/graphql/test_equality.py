@@ -42,9 +42,22 @@ WORLDS = max(4, CASES // 100)
 
 
 class Unheard:
-    """Items whose readings nobody is told of."""
+    """Items whose readings nobody is asked about or told of."""
 
-    async def tell_read(self, *_: object) -> None:
+    @property
+    def events(self) -> Unheard:
+        """Those of all reads."""
+        return self
+
+    async def asks_queries(self) -> bool:
+        """Nobody."""
+        return False
+
+    async def shows(self, *_: object) -> bool:
+        """To nobody."""
+        return False
+
+    async def tell(self, *_: object) -> None:
         """Tell nobody."""
 
 

@@ -12,7 +12,8 @@ def hooks(register, context):
     """The entry point of ``acta.hooks``."""
     register.filter("articles.items.create", with_slug)
     register.filter("articles.items.update", with_slug)
-    register.filter("articles.items.*", keep_embargo)
+    register.filter("articles.items.create", keep_embargo)
+    register.filter("articles.items.update", keep_embargo)
     register.action("articles.items.create", note)
     register.schedule("*/5 * * * *", publish_due)
 
@@ -26,7 +27,7 @@ async def with_slug(payload, meta, context):
 
 async def keep_embargo(payload, meta, context):
     """Before an article is written or deleted: nobody publishes it too early."""
-    if meta["event"].endswith("delete") or payload.get("status") != "published":
+    if payload.get("status") != "published":
         return
     articles = context.items("articles")
     embargoes = [payload.get("embargo")]
