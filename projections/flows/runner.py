@@ -18,6 +18,7 @@ from domain.flows.redaction import redacted, secret_texts
 from domain.flows.running import Around, Perform, Run, begin, proceed, raised, returned, told
 from domain.log.originator import join_originator
 from projections.flows import operations
+from projections.flows.chain import notes
 from projections.flows.items import ItemOperations, parsed
 from projections.flows.services import FlowServices
 from projections.flows.store import FlowStore
@@ -142,6 +143,7 @@ class Flows:
             request=request,
             context=None if caller is None else await self._services.contexts.id_of(caller),
             record=record,
+            meta=notes() or None,
         )
         async with self._services.database.transaction() as connection:
             await append(connection, [event])

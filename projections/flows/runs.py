@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -21,6 +21,7 @@ from domain.log.record import Record
 from projections.database import Connection
 from projections.files.versions import STORED
 from projections.flows.chain import LONGEST, after
+from projections.flows.rows import Kind, rows
 from projections.flows.store import load_flows
 from projections.sql import load
 
@@ -68,14 +69,28 @@ async def begin_runs(connection: Connection, records: Sequence[Record]) -> int:
         concrete, names = named(change)
         first = min(record.seq for record in change.records)
         for flow in (flow for name in names for flow in flows.get(name, ()) if flow.since < first):
-            if after(change.records[-1]) > LONGEST:
-                log.error("flow %s does not run: %d runs have set each other off already", flow.name, LONGEST)
-                continue
-            if change.collection not in secrets:
-                secrets[change.collection] = await secret_fields(connection, change.collection)
-            await _begin(connection, flow, change, told(change, concrete, secrets[change.collection]))
-            begun += 1
+            if _goes_on(flow, change.records[-1]):
+                if change.collection not in secrets:
+                    secrets[change.collection] = await secret_fields(connection, change.collection)
+                trigger = told(change, concrete, secrets[change.collection])
+                await _begin(connection, flow, change.records[-1], change.position, trigger)
+                begun += 1
+    for row in await rows(connection, records, flows.__contains__):
+        if row.of_chained_run:
+            continue
+        for flow in flows[row.told["event"]]:
+            if flow.since < row.record.seq and _goes_on(flow, row.record):
+                await _begin(connection, flow, row.record, row.record.position, row.told, row.kind)
+                begun += 1
     return begun
+
+
+def _goes_on(flow: Flow, record: Record) -> bool:
+    """Whether the chain that an event is part of is not too long yet."""
+    if after(record) <= LONGEST:
+        return True
+    log.error("flow %s does not run: %d runs have set each other off already", flow.name, LONGEST)
+    return False
 
 
 def named(change: Change) -> tuple[str, tuple[str, ...]]:
@@ -91,11 +106,18 @@ async def secret_fields(connection: Connection, collection: str) -> frozenset[st
     return frozenset(name for (name,) in await cursor.fetchall())
 
 
-async def _begin(connection: Connection, flow: Flow, change: Change, trigger: dict[str, Any]) -> None:
-    record = change.records[-1]
+async def _begin(
+    connection: Connection,
+    flow: Flow,
+    record: Record,
+    position: int,
+    trigger: dict[str, Any],
+    kind: Kind | Literal["change"] = "change",
+) -> None:
     values = {
         "flow": flow.id,
-        "position": change.position,
+        "position": position,
+        "kind": kind,
         "trigger": Jsonb(trigger),
         "accountability": Jsonb(await who(connection, record)),
         "request": record.request,

@@ -189,6 +189,31 @@ async def test_actions_and_schedules(api: Client) -> None:
     assert ticks.data
 
 
+async def test_rows_of_activity_and_revisions(api: Client) -> None:
+    """Each row is told as it is answered; what was written without telling is not told by them either."""
+    key = (await api.post("/items/bad", {"title": "row", "num": 3})).data["id"]
+    person = {"email": "row@example.com", "password": "enough of it"}
+    user = (await api.post("/users", person)).data["id"]
+    await api.delete(f"/items/bad/{key}")
+    rows = (await api.get("/activity", filter={"collection": "bad", "item": str(key)}, sort="id")).data
+    assert [row["action"] for row in rows] == ["create", "delete"]
+    for row in rows:
+        told = await noted(api, "activity.create", key=row["id"])
+        assert told["collection"] == "directus_activity"
+        assert told["payload"] == {name: row[name] for name in told["payload"]}
+        assert told["payload"].keys() >= {"id", "action", "user", "timestamp", "ip", "user_agent", "item"}
+    [row] = (await api.get("/revisions", filter={"activity": rows[0]["id"]})).data
+    told = await noted(api, "revisions.create", key=row["id"])
+    assert (told["collection"], told["payload"]) == ("directus_revisions", row)
+    [row] = (await api.get("/revisions", filter={"collection": "directus_users", "item": user})).data
+    told = await noted(api, "revisions.create", key=row["id"])
+    assert (told["payload"]["data"], row["data"]["password"]) == (row["data"], "*" * 10)
+    [tick, *_] = (await api.get("/items/news_log", filter={"text": "tick"})).data
+    [silent] = (await api.get("/activity", filter={"collection": "news_log", "item": str(tick["id"])})).data
+    everything = [entry["data"] for entry in (await api.get("/items/hints", limit=-1)).data]
+    assert silent["id"] not in [data["key"] for data in everything if data["event"] == "activity.create"]
+
+
 async def noted(api: Client, event: str, **members: Any) -> dict[str, Any]:
     """Wait until an action hook was told of an event with these members."""
     for _ in range(900):

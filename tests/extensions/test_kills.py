@@ -31,6 +31,12 @@ async def test_actions_outlive_kills(database_url: str, settings: dict[str, str]
             async with client(server) as api:
                 for key in keys:
                     assert await rows(api, f"bad.items.create {key}", 1)
+                await api.post("/items/echoes", {"text": "again"})
+                async with asyncio.timeout(60):
+                    while "hooks are not told of directus_revisions" not in log.read_text():
+                        await asyncio.sleep(0.1)
+                again = await api.get("/items/echoes", filter={"text": {"_starts_with": "again"}}, limit=-1)
+                assert len(again.data) == 21
                 await api.post("/items/bad", {"title": "ping"})
                 async with asyncio.timeout(60):
                     while "hooks are not told of bad" not in log.read_text():

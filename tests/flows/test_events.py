@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import psycopg
+
 from tests.flows.conftest import Steps, make_flow, said
 from tests.support.http import Client, client
 from tests.support.server import Server
@@ -83,6 +85,75 @@ async def test_flows_look_at_changes_of_the_model(api: Client) -> None:
     # What is no object asks for nothing.
     await api.patch(f"/flows/{flow}", {"options": {**options, "return": "$trigger.event"}})
     assert (await api.post("/fields/notes", {"field": "third", "type": "integer"})).status == 400
+    await api.delete(f"/flows/{flow}")
+
+
+async def at_rest(url: str) -> None:
+    """Wait until flows have been told of all of the log, and no run is left."""
+    query = """
+        select (select count(*) from acta.events) = position
+           and not exists (select from acta.flow_runs where finished is null)
+        from acta.cursors where name = 'flows'
+    """
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        async with asyncio.timeout(60):
+            while (await (await connection.execute(query)).fetchone()) != (True,):
+                await asyncio.sleep(0.05)
+
+
+async def test_rows_of_activity_and_revisions_are_told(api: Client, served_url: str) -> None:
+    """Each once, also to a flow that is told of the change, too; runs that events set off are not told."""
+    kinds = ["notes.items.create", "activity.create", "revisions.create"]
+    say = {
+        "collection": "said",
+        "payload": {"text": "history", "data": "{{ $trigger }}"},
+        "emitEvents": False,
+    }
+    options = {"type": "action", "scope": kinds}
+    flow = await make_flow(api, [("x", "item-create", say)], trigger="event", options=options)
+    key = (await api.post("/items/notes", {"title": "history", "num": 1})).data["id"]
+    note = {"collection": "notes", "item": str(key)}
+    [activity] = (await api.get("/activity", filter=note)).data
+    [revision] = (await api.get("/revisions", filter=note)).data
+    await at_rest(served_url)
+    found = (await api.get("/items/said", filter={"text": "history"}, limit=-1)).data
+    told = {
+        entry["data"]["event"]: entry["data"]
+        for entry in found
+        if entry["data"]["payload"].get("item") in (None, str(key))
+    }
+    assert told["notes.items.create"]["payload"] == {"title": "history", "num": 1}
+    for kind, row in (("activity", activity), ("revisions", revision)):
+        meta = told[f"{kind}.create"]
+        assert (meta["key"], meta["collection"]) == (row["id"], f"directus_{kind}")
+        assert meta["payload"] == {name: row[name] for name in meta["payload"]}
+    runs = (await api.get("/activity", filter={"action": "run", "item": flow}, limit=-1)).data
+    assert len(runs) == len(found)
+    heard = [entry["data"]["payload"] for entry in found if entry["data"]["payload"].get("action") == "run"]
+    assert heard == []
+    webhook = await make_flow(api, [("x", "log", {"message": "hi"})], options={"method": "GET"})
+    await api.get(f"/flows/trigger/{webhook}")
+    await at_rest(served_url)
+    found = (await api.get("/items/said", filter={"text": "history"}, limit=-1)).data
+    heard = [entry["data"]["payload"] for entry in found if entry["data"]["payload"].get("action") == "run"]
+    assert [row["item"] for row in heard] == [webhook]
+    await api.delete(f"/flows/{flow}")
+
+
+async def test_a_flow_that_makes_the_activity_it_is_told_of_ends(api: Client, served_url: str) -> None:
+    steps: Steps = [
+        (
+            "ours",
+            "condition",
+            {"filter": {"$trigger": {"payload": {"collection": {"_in": ["notes", "said"]}}}}},
+        ),
+        ("x", "item-create", {"collection": "said", "payload": {"text": "round"}, "emitEvents": True}),
+    ]
+    options = {"type": "action", "scope": ["activity.create"]}
+    flow = await make_flow(api, steps, trigger="event", options=options)
+    await api.post("/items/notes", {"title": "round and round"})
+    await at_rest(served_url)
+    assert len((await api.get("/items/said", filter={"text": "round"}, limit=-1)).data) == 20
     await api.delete(f"/flows/{flow}")
 
 

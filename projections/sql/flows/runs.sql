@@ -1,8 +1,8 @@
 -- name: begin
 -- A run that an event has set off, in the transaction that moves the follower's position.
-insert into acta.flow_runs (flow, position, trigger, accountability, request, chain)
-values (%(flow)s, %(position)s, %(trigger)s, %(accountability)s, %(request)s, %(chain)s)
-on conflict (flow, position) do nothing;
+insert into acta.flow_runs (flow, position, kind, trigger, accountability, request, chain)
+values (%(flow)s, %(position)s, %(kind)s, %(trigger)s, %(accountability)s, %(request)s, %(chain)s)
+on conflict (flow, position, kind) do nothing;
 
 -- name: secret_fields
 -- The columns of a collection that hold secrets or digests of secrets.
