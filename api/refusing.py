@@ -13,6 +13,7 @@ from yarl import URL
 from api.auth.addresses import address_of
 from api.keys import CONTEXT, EMITTER, SETTINGS
 from api.responses import entries_of, failure
+from api.restating import restate_all
 from domain.access.caller import Caller
 from domain.errors import ActaError, ErrorGroup, ServiceUnavailable
 from domain.log_lines import REDACTED, redact
@@ -26,7 +27,9 @@ _SECRET_HEADERS: Final = frozenset({"authorization", "cookie", "set-cookie"})
 
 
 async def refusal(request: web.Request, error: ActaError | ErrorGroup) -> web.Response:
-    """The error envelope, as filters of ``request.error`` leave it; the status stays."""
+    """The error envelope, as filters of ``database.error`` and then ``request.error`` leave it; the status
+    stays."""
+    await restate_all(request, [error])
     # Without a database there is nobody to ask.
     if isinstance(error, ServiceUnavailable):
         return failure(error)

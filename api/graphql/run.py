@@ -35,6 +35,7 @@ from api.graphql.shown import asked_roots, shown
 from api.graphql.versions import read_version
 from api.items import Items
 from api.keys import CONTEXT, Context
+from api.restating import restate_all
 from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, ServiceUnavailable
 from domain.graphql.outline import Scope
 from domain.model import Model
@@ -155,6 +156,7 @@ class Engine:
             found = await self._read(context, prepared, key)
         for entry in prepared.versions:
             found[entry.name] = await read_version(request, entry)
+        await restate_all(request, found.values())
         answer = Answer()
         for entry in prepared.entries:
             if entry.left:
@@ -249,7 +251,9 @@ class Engine:
             result = work()
             if not isinstance(result, ExecutionResult):
                 result = await result
-        for error in result.errors or ():
+        errors = result.errors or []
+        await restate_all(request, [one.original_error for one in errors])
+        for error in errors:
             answer.errors.append(execution_error(error))
         if result.data is None:
             answer.lost = True
@@ -298,6 +302,7 @@ class Engine:
                 except ServiceUnavailable:
                     raise
                 except (ActaError, ErrorGroup) as error:
+                    await restate_all(request, [error])
                     value = error
                 _enter(answer, entry, value, admin=context.rights.admin)
             if answer.lost:

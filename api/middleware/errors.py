@@ -43,6 +43,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _unexpected(request: web.Request, error: Exception) -> InternalError:
     # Full-access callers see the original text, everybody else a fixed one.
     context = request.get(CONTEXT)
-    if context is not None and context.rights.admin:
-        return InternalError(f"{type(error).__name__}: {error}")
-    return InternalError()
+    admin = context is not None and context.rights.admin
+    found = InternalError(f"{type(error).__name__}: {error}") if admin else InternalError()
+    found.__cause__ = error
+    return found

@@ -22,7 +22,9 @@ from api.realtime.room import require_room, size_of
 from api.realtime.subscriptions import Subscription, Wanted, wanted
 from api.realtime.views import Views
 from api.realtime.visitor import AuthFailed, Mode, Visitor
+from api.restating import restate
 from domain.errors import ActaError, ErrorGroup, Forbidden, InternalError, InvalidPayload
+from projections.emitter import Emitter
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class Services:
     hub: Hub
     views: Views
     items: Items
+    emitter: Emitter
     mode: Mode
     auth_timeout: float
     heartbeat: float | None
@@ -252,12 +255,14 @@ class Connection:
             self.services.hub.leave(subscription)
 
     async def _items(self, message: Message) -> None:
-        uid = protocol.uid_of(message)
+        uid, caller = protocol.uid_of(message), None
         try:
             context = await self.visitor.context()
+            caller = context.caller
             envelope = await item_messages.answer(self.services.items, context, message)
             self.outbox.put(protocol.framed("items", envelope, uid))
         except (ActaError, ErrorGroup) as error:
+            await restate(self.services.emitter, caller, error)
             self.outbox.put(protocol.failure("items", error, uid))
         except Exception:
             log.exception("realtime: a message failed")

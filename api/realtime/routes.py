@@ -167,7 +167,7 @@ async def realtime(app: web.Application) -> AsyncIterator[None]:
     period = settings.heartbeat_period if settings.heartbeat_enabled else None
     app[HUB] = hub
     app[SERVICES] = Services(
-        hub, views, app[keys.ITEMS], settings.rest_auth, settings.rest_auth_timeout, period
+        hub, views, app[keys.ITEMS], app[keys.EMITTER], settings.rest_auth, settings.rest_auth_timeout, period
     )
     tap = app[TAP]
     logging.getLogger().addHandler(tap)

@@ -182,6 +182,43 @@ async def test_errors_of_requests_may_be_put_otherwise(api: Client, server: Serv
     await api.delete(f"/flows/{broken}")
 
 
+EXPLODE = """
+create function explode() returns trigger language plpgsql as $$
+    begin raise exception 'the state of the database' using errcode = 'XX001'; end $$;
+create trigger explode before insert on notes for each row
+    when (new.title = 'explode') execute function explode();
+"""
+
+
+async def test_errors_of_the_database_come_to_flows(api: Client, served_url: str) -> None:
+    """Its status stays, and filters of the request's errors are asked afterwards."""
+    with psycopg.connect(served_url) as connection:
+        connection.execute(EXPLODE)
+    before = await api.post("/items/notes", {"title": "explode"})
+    assert (before.status, before.error["code"]) == (500, "INTERNAL_SERVER_ERROR")
+    say = {
+        "message": "{{ $trigger.client }}",
+        "extensions": {"code": "{{ $trigger.payload.extensions.code }}_X"},
+    }
+    options = {"type": "filter", "scope": ["database.error"], "return": "error"}
+    flow = await make_flow(
+        api, [("error", "transform", {"json": say})], trigger="event", accountability=None, options=options
+    )
+    answer = await api.post("/items/notes", {"title": "explode"})
+    expected = {"message": "postgres", "extensions": {"code": "INTERNAL_SERVER_ERROR_X"}}
+    assert (answer.status, answer.body) == (500, {"errors": [expected]})
+    later = await make_flow(
+        api, [("errors", "transform", {"json": ["{{ $trigger.payload[0] }}", say]})], trigger="event",
+        accountability=None, options={"type": "filter", "scope": ["request.error"], "return": "errors"},
+    )  # fmt: skip
+    answer = await api.post("/items/notes", {"title": "explode"})
+    assert answer.body["errors"][0] == expected
+    await api.delete(f"/flows/{later}")
+    await api.patch(f"/flows/{flow}", {"options": {**options, "return": "$trigger.event"}})
+    assert (await api.post("/items/notes", {"title": "explode"})).body == before.body
+    await api.delete(f"/flows/{flow}")
+
+
 async def test_unknown_routes_and_answers(api: Client) -> None:
     condition = {"$trigger": {"request": {"path": {"_eq": "/old/place"}}}}
     steps: Steps = [
