@@ -1,5 +1,6 @@
 """Filters of ``database.error``: what PostgreSQL refuses may be put in other words, whoever asked."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -10,6 +11,12 @@ from tests.support.server import ADMIN_TOKEN, Server
 
 TOO_LARGE = {"num": {"_eq": 10**11}}
 TAKEN = {"message": "Taken, sorry", "extensions": {"code": "TAKEN", "hint": [1]}}
+
+
+@pytest.fixture(autouse=True)
+async def no_echoes(api: Client) -> AsyncIterator[None]:
+    yield
+    assert (await api.delete("/items/echoes", {"query": {"limit": -1}})).status == 204
 
 
 async def hints(api: Client, event: str) -> list[dict[str, Any]]:
