@@ -208,10 +208,12 @@ async def _services(app: web.Application) -> AsyncIterator[None]:
         )
         watches = [asyncio.create_task(watch()) for watch in watched]
         app[keys.EMITTER].act(("server.start",), {}, None)
+        loaded = extensions.described(app[keys.EXTENSIONS])
+        app[keys.EMITTER].act(("extensions.load",), {"extensions": loaded}, None)
         try:
             yield
         finally:
-            await app[keys.EXTENSIONS].hooks.tell(("server.stop",), {"event": "server.stop"})
+            await app[keys.EMITTER].last("server.stop", settings.extensions.hook_timeout / 1000)
             await app[keys.EMITTER].close()
             await images.close()
             ending = [*watches, *app[keys.BACKGROUND]]

@@ -70,7 +70,12 @@ async def listed(request: web.Request) -> web.Response:
     """GET /extensions: what is installed and in use, for administrators."""
     if not request[CONTEXT].rights.admin:
         raise Forbidden()
-    return data([_described(entry) for entry in request.app[EXTENSIONS].loaded])
+    return data(described(request.app[EXTENSIONS]))
+
+
+def described(extensions: Extensions) -> list[dict[str, object]]:
+    """The extensions in use, as they are listed."""
+    return [_described(entry) for entry in extensions.loaded]
 
 
 def _described(entry: Loaded) -> dict[str, object]:

@@ -154,16 +154,29 @@ class Emitter:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
+    async def last(self, event: str, seconds: float) -> None:
+        """Tell of the end of this process, which waits no longer than this for flows; hooks have a limit of
+        their own."""
+        await self._hooks.tell((event,), {"event": event})
+        try:
+            async with asyncio.timeout(seconds):
+                await self._tell_flows((event,), {"event": event}, None)
+        except TimeoutError:
+            log.error("flows that listen to %s took longer than %g seconds", event, seconds)
+
     async def _act(self, names: Sequence[str], meta: dict[str, Any], caller: Caller | None) -> None:
         caller = None if caller == SYSTEM else caller
         async with self._places:
             await self._hooks.tell(names, meta, caller)
-            try:
-                flows = await self._flows.store.actions()
-                for flow in (flow for name in names for flow in flows.get(name, ())):
-                    await self._flows.run(flow, meta, await self._flows.known(caller))
-            except Exception:
-                log.exception("flows could not be told of %s", names[-1])
+            await self._tell_flows(names, meta, caller)
+
+    async def _tell_flows(self, names: Sequence[str], meta: dict[str, Any], caller: Caller | None) -> None:
+        try:
+            flows = await self._flows.store.actions()
+            for flow in (flow for name in names for flow in flows.get(name, ())):
+                await self._flows.run(flow, meta, await self._flows.known(caller))
+        except Exception:
+            log.exception("flows could not be told of %s", names[-1])
 
     async def close(self) -> None:
         """End what is still being told."""
