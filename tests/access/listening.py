@@ -90,7 +90,7 @@ async def hooked_up(api: Client, url: str) -> None:
     assert (await api.post("/webhooks", {**webhook, "secret": HOOK})).status == 200
     options = {
         "type": "action",
-        "scope": ["items.create", "items.update", "auth.login"],
+        "scope": ["items.create", "items.update", "auth.login", "activity.create", "revisions.create"],
         "collections": [*WATCHED],
     }
     body = '{"trigger": {{ $trigger }}, "last": {{ $last }}}'
