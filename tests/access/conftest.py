@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import psycopg
 import pytest
 from psycopg import sql
@@ -84,3 +85,11 @@ async def api(server: Server) -> AsyncIterator[Client]:
 async def anonymous(server: Server) -> AsyncIterator[Client]:
     async with client(server, None) as found:
         yield found
+
+
+@pytest.fixture
+async def browser(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
+    """Keeps cookies, follows nothing by itself."""
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(server.url, cookie_jar=jar) as session:
+        yield session

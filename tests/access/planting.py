@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from tests.access.listening import HOOK, Outside, hooked_up, listening
-from tests.access.test_providers import through
 from tests.flows.conftest import make_flow
 from tests.support import oauth
 from tests.support.http import Client, client
+from tests.support.oauth import through
 from tests.support.people import bearer, login, one_time, person
 from tests.support.server import ADMIN_PASSWORD, Server, environment
 from tests.support.smtp import Mailbox

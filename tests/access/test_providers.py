@@ -1,6 +1,6 @@
 """Signing in with OAuth 2, OpenID Connect, LDAP and SAML, against scripted providers; and attacks on it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -11,6 +11,7 @@ from joserfc.jwk import OctKey, RSAKey
 
 from tests.support import ldap, oauth, saml
 from tests.support.http import Client
+from tests.support.oauth import get, through
 from tests.support.people import person
 from tests.support.server import Server
 
@@ -82,35 +83,10 @@ def extra(providers: Everybody) -> dict[str, str]:
     return {"AUTH_PROVIDERS": "plain,connect,tree,gone,mark,second", **texts}
 
 
-@pytest.fixture
-async def browser(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
-    """Keeps cookies, follows nothing by itself."""
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(server.url, cookie_jar=jar) as session:
-        yield session
-
-
 @pytest.fixture(autouse=True)
 async def roles(api: Client) -> None:
     if (await api.get(f"/roles/{ROLE}")).status != 200:
         await api.post("/roles", [{"id": ROLE, "name": "Staff"}, {"id": OTHER_ROLE, "name": "Bosses"}])
-
-
-async def get(browser: aiohttp.ClientSession, path: str) -> tuple[int, str]:
-    async with browser.get(path, allow_redirects=False) as answer:
-        return answer.status, answer.headers.get("Location", "")
-
-
-async def through(
-    browser: aiohttp.ClientSession, provider: oauth.Provider, name: str, path: str = "/in"
-) -> str:
-    """The whole way to a provider and back; where it ends."""
-    status, there = await get(browser, f"/auth/login/{name}?redirect={path}")
-    assert status == 302, there
-    back = provider.visit(there)
-    status, end = await get(browser, back[back.index("/auth/") :])
-    assert status == 302, status
-    return end
 
 
 async def users(api: Client, email: str) -> list[dict[str, Any]]:

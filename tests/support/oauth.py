@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import aiohttp
 from aiohttp import BasicAuth, web
 from aiohttp.typedefs import Handler
 from joserfc import jwt
@@ -142,3 +143,19 @@ def provider() -> Iterator[Provider]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+async def get(browser: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    """Status and where a browser is sent."""
+    async with browser.get(path, allow_redirects=False) as answer:
+        return answer.status, answer.headers.get("Location", "")
+
+
+async def through(browser: aiohttp.ClientSession, provider: Provider, name: str, path: str = "/in") -> str:
+    """The whole way to a provider and back; where it ends."""
+    status, there = await get(browser, f"/auth/login/{name}?redirect={path}")
+    assert status == 302, there
+    back = provider.visit(there)
+    status, end = await get(browser, back[back.index("/auth/") :])
+    assert status == 302, status
+    return end

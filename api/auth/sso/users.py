@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from api.auth.credentials import Origin
@@ -16,6 +16,9 @@ from projections.emitter import Emitter
 from projections.system.accounts import Account, Accounts
 from projections.system.rights import RightsStore
 from projections.system.users import UserLog
+
+# What says whose user it is, which is for no filter to change.
+_BINDING: Final = frozenset({"id", "provider", "external_identifier"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class ProviderUsers:
             return await self._made(profile, origin, request)
         if account.provider != profile.provider or account.status != "active":
             raise InvalidCredentials()
-        changes = await self._asked("auth.update", self._changes(account, profile, sync=sync), profile)
+        asked = await self._asked("auth.update", self._changes(account, profile, sync=sync), profile)
+        changes = {name: value for name, value in asked.items() if name not in _BINDING}
         changes |= self._secret(profile)
         if changes:
             await self._settled(
@@ -90,7 +94,6 @@ class ProviderUsers:
             "role": str(profile.role) if profile.role else None,
             **self._personal(profile),
         }
-        # What says whose user it is, is for nobody to change.
         payload = {**await self._asked("auth.create", given, profile), **bound, **self._secret(profile)}
         try:
             user = await self._settled(self._users.create(caller_of(None, None, origin), request, payload))
