@@ -69,6 +69,13 @@ async def test_errors_of_reads(api: Client) -> None:
     assert len(await hints(api, "a bad query")) == before + 1
 
 
+async def test_errors_of_operations_by_graphql(api: Client) -> None:
+    data = '{collection: "grouped", schema: {}, meta: {group: "words"}}'
+    document = f"mutation {{ a: create_collections_item(data: {data}) {{ collection }} }}"
+    [error] = (await api.post("/graphql/system", {"query": document})).body["errors"]
+    assert (error["message"], error["extensions"]["code"]) == ("Taken, sorry", "INVALID_FOREIGN_KEY")
+
+
 @pytest.mark.parametrize("text", ["raise", "refuse", "hang", "number", "text", "rubbish", "nothing"])
 async def test_a_filter_that_fails_leaves_the_error(api: Client, text: str) -> None:
     assert (await api.post("/items/echoes", {"text": text})).status == 200
