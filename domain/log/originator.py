@@ -9,7 +9,9 @@ from __future__ import annotations
 
 def join_originator(collection: str | None, item: str | None) -> str:
     """The id of an item, or of a collection when ``item`` is None."""
-    name = (collection or "").replace("%", "%25").replace("/", "%2F")
+    name = collection or ""
+    if "%" in name or "/" in name:
+        name = name.replace("%", "%25").replace("/", "%2F")
     return name if item is None else f"{name}/{item}"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -20,19 +21,19 @@ DELETED: Final = "item.deleted"
 # What Kafka allows in the name of a topic.
 _FOREIGN: Final = re.compile(r"[^a-zA-Z0-9._-]")
 LONGEST_TOPIC: Final = 249
+NAMES_KEPT: Final = 10_000
 
 Header = tuple[str, bytes]
 Secrets = Callable[[str], frozenset[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What is sent: ``value`` None is a tombstone."""
 
     topic: str
     key: bytes
     value: bytes | None
-    headers: Sequence[Header]
+    headers: list[Header]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,9 @@ class Form:
 
     def messages(self, record: Record) -> list[Message]:
         """The message of a record, and the tombstone after it."""
-        topic, key = self.topic(record), record.originator_id.encode()
-        made = [Message(topic, key, self._value(record), headers(record))]
+        topic, subject = self.topic(record), record.originator_id
+        key = subject.encode()
+        made = [Message(topic, key, self._value(record, subject), headers(record))]
         if self.tombstones and is_deletion(record):
             made.append(Message(topic, key, None, headers(record)))
         return made
@@ -69,8 +71,8 @@ class Form:
             return self.schema_topic
         return topic_name(self.pattern, record.collection)
 
-    def _value(self, record: Record) -> bytes:
-        event = cloud_event(record, self.source)
+    def _value(self, record: Record, subject: str) -> bytes:
+        event = cloud_event(record, self.source, subject)
         hidden = self.secrets(record.collection) if record.collection and record.payload_text else None
         if record.payload_text is not None:
             told = record.payload_text
@@ -84,25 +86,27 @@ class Form:
         return orjson.dumps(event | {"dataref": f"{self.source.rstrip('/')}/revisions/{record.seq}"})
 
 
-def cloud_event(record: Record, source: str) -> dict[str, Any]:
+def cloud_event(record: Record, source: str, subject: str) -> dict[str, Any]:
     """The attributes; the data comes last. `sequence` is the position, dense and ordered over all topics."""
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": str(record.seq),
         "source": source,
         "type": record.topic,
-        "subject": record.originator_id,
+        "subject": subject,
         "time": record.at,
         "datacontenttype": "application/json",
         "sequence": str(record.position),
     }
-    optional = {
-        "collection": record.collection,
-        "item": record.item,
-        "actor": record.actor,
-        "request": record.request,
-    }
-    event |= {name: value for name, value in optional.items() if value is not None}
+    # One after the other: this runs for every event of a backlog.
+    if record.collection is not None:
+        event["collection"] = record.collection
+    if record.item is not None:
+        event["item"] = record.item
+    if record.actor is not None:
+        event["actor"] = record.actor
+    if record.request is not None:
+        event["request"] = record.request
     return event
 
 
@@ -116,7 +120,8 @@ def headers(record: Record) -> list[Header]:
         ("version", b"%d" % (record.meta or {}).get(CLASS_VERSION, 1)),
     ]
     if record.request is not None:
-        made.append(("request", str(record.request).encode()))
+        # By far the fastest way to the text of a UUID.
+        made.append(("request", orjson.dumps(record.request)[1:-1]))
     return made
 
 
@@ -127,6 +132,7 @@ def is_deletion(record: Record) -> bool:
     return record.topic == DELETED
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def topic_name(pattern: str, collection: str) -> str:
     """The topic of a collection; what Kafka refuses becomes ``_`` (the key names the collection)."""
     return _FOREIGN.sub("_", pattern.replace("{collection}", collection))[:LONGEST_TOPIC]

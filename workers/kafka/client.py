@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -26,6 +27,7 @@ from kafka.errors import (
     RecordListTooLargeError,
     TopicAlreadyExistsError,
 )
+from kafka.partitioner import Partitioner, murmur2
 
 from domain.settings_streams import KafkaSettings
 from domain.streams.cloud_events import Message
@@ -43,6 +45,7 @@ LINGER_MS: Final = 5
 CLOSE_SECONDS: Final = 2
 READ_MS: Final = 1000
 BROKER_DEFAULT: Final = -1
+KEYS_KEPT: Final = 50_000
 # An event, not the broker, is to blame for these.
 OF_THE_MESSAGE: Final = (
     InvalidTopicError,
@@ -98,6 +101,7 @@ class Client:
                 max_request_size=self._settings.max_message_bytes + BATCH_BYTES,
                 compression_type=self._settings.compression,
                 allow_auto_create_topics=False,
+                partitioner=KeyPartitioner(),
             )
             self._producer = producer
             self._ensure({self._settings.cursor_topic}, {"cleanup.policy": "compact"})
@@ -121,7 +125,7 @@ class Client:
             self._producer.begin_transaction()
             sent = [
                 self._producer.send(
-                    message.topic, key=message.key, value=message.value, headers=list(message.headers)
+                    message.topic, key=message.key, value=message.value, headers=message.headers
                 )
                 for message in messages
             ]
@@ -132,7 +136,8 @@ class Client:
             # Both would wait for ever by themselves, for a topic that is gone or a broker that stays away.
             self._producer.flush(DELIVERY_SECONDS)
             for future in sent:
-                future.get(0)
+                if not future.succeeded():
+                    future.get(0)
             _within(COMMIT_SECONDS, self._producer.commit_transaction)
         except (KafkaError, OSError, TimeoutError) as error:
             self.close()
@@ -188,6 +193,23 @@ class Client:
         finally:
             consumer.close(autocommit=False)
         return found
+
+
+class KeyPartitioner(Partitioner):  # type: ignore[misc]
+    """The partition that every client of Kafka gives a key; those of recent keys are known without working
+    them out again."""
+
+    def __init__(self) -> None:
+        self._hash = lru_cache(maxsize=KEYS_KEPT)(murmur2)
+
+    def partition(
+        self, topic: str, key: bytes, serialized_key: bytes, value: Any, serialized_value: Any, cluster: Any
+    ) -> int:
+        """The partition of a message of ours, which all have keys."""
+        partitions = cluster.partitions_for_topic(topic)
+        if len(partitions) == 1:
+            return int(next(iter(partitions)))
+        return int(sorted(partitions)[(self._hash(serialized_key) & 0x7FFFFFFF) % len(partitions)])
 
 
 def _within(seconds: float, work: Callable[[], None]) -> None:

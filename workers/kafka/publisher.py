@@ -81,5 +81,22 @@ def form_of(settings: Settings, models: ModelStore) -> Form:
         schema_topic=kafka.schema_topic,
         tombstones=kafka.tombstones,
         largest=kafka.max_message_bytes - OVERHEAD_BYTES,
-        secrets=lambda collection: secret_fields(models.current, collection),
+        secrets=_Secrets(models),
     )
+
+
+class _Secrets:
+    """The secret fields of collections, looked up once for each model."""
+
+    def __init__(self, models: ModelStore) -> None:
+        self._models = models
+        self._model = models.current
+        self._known: dict[str, frozenset[str]] = {}
+
+    def __call__(self, collection: str) -> frozenset[str]:
+        if self._models.current is not self._model:
+            self._model, self._known = self._models.current, {}
+        found = self._known.get(collection)
+        if found is None:
+            found = self._known[collection] = secret_fields(self._model, collection)
+        return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 from domain.settings_streams import KafkaSettings
 from domain.streams.cloud_events import Form, Message
@@ -39,7 +38,7 @@ async def replay(
                     count += 1
                     messages += form.messages(record)
             if messages:
-                marked = [replace(entry, headers=[*entry.headers, REPLAYED]) for entry in messages]
+                marked = [entry._replace(headers=[*entry.headers, REPLAYED]) for entry in messages]
                 await asyncio.to_thread(client.publish, marked, None)
             progress(min(position, upto))
             if position >= upto:
