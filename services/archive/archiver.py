@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 from uuid import uuid4
 
+import psycopg
 from psycopg.rows import TupleRow
 
 from domain.errors import InvalidPayload, ServiceUnavailable
@@ -186,7 +187,12 @@ class Archiver:
             ).fetchone()
             if row is None or not row[0]:
                 raise ServiceUnavailable("archive", "somebody is archiving or recalling")
-            yield connection
+            try:
+                yield connection
+            finally:
+                # PostgreSQL takes its time to notice that a connection was closed.
+                with suppress(psycopg.Error):
+                    await connection.execute(SQL["unlock"], {"key": archives.LOCK})
 
 
 async def _portions(connection: Connection, statement: Any) -> AsyncIterator[list[bytes]]:

@@ -334,3 +334,13 @@ async def test_killed_it_leaves_nothing_half_done(
     await archive_all(archiver)
     assert not left & set(folder.rglob("*.gz"))
     assert await verified(project, archiver) == root
+
+
+async def test_one_run_does_not_keep_the_next_one_away(project: Project, archiver: Archiver) -> None:
+    """The lock is given back, not left to whenever PostgreSQL notices that its session has ended."""
+    asked = "select pg_try_advisory_lock(%(key)s) and pg_advisory_unlock(%(key)s)"
+    async with project.database.connection() as other:
+        for _ in range(100):
+            async with archiver._alone():
+                pass
+            assert await (await other.execute(asked, {"key": archives.LOCK})).fetchone() == (True,)

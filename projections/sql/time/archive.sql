@@ -2,6 +2,10 @@
 -- One archiver at a time, for as long as the session lives.
 select pg_try_advisory_lock(%(key)s);
 
+-- name: unlock
+-- Let the next one archive or recall.
+select pg_advisory_unlock(%(key)s);
+
 -- name: partitions
 -- The partitions of the log that hold more than what is kept of archived ones, in their order: number, table, first seq,
 -- seq before which they end, bytes.
