@@ -195,6 +195,7 @@ class OutwardFollower(Follower):
             await self.handle(wanted, batch)
             return
         last = records[-1].position
+        found: Sequence[Record] | BaseException
         reading = asyncio.create_task(_read(database, last, batch.limit))
         try:
             await self.handle(wanted, batch)

@@ -9,6 +9,7 @@ def worker() -> None:
 
     from cli.console import fail
     from cli.database import database
+    from cli.garbage import BATCHES, sparing_what_stays
     from cli.settings import load_settings, with_secret
     from services.extensions.registering import ExtensionError
     from workers.main import run
@@ -17,6 +18,7 @@ def worker() -> None:
         # Beside the API on one machine, whoever waits for an answer goes first.
         os.nice(settings.server.follower_niceness)
         try:
-            uvloop.run(run(settings))
+            with sparing_what_stays(BATCHES):
+                uvloop.run(run(settings))
         except ExtensionError as error:
             fail(str(error))

@@ -1,21 +1,19 @@
 """Serve an aiohttp application until told to stop, finishing the requests in flight."""
 
 import asyncio
-import gc
 import logging
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from cli.garbage import REQUESTS, sparing_what_stays
 from domain.settings import ServerSettings
 
 log = logging.getLogger("acta.http")
 
 LONGEST_LINE = 65_536
-GARBAGE = (10_000, 20, 50)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -53,7 +51,7 @@ async def serve(
     )
     await runner.setup()
     try:
-        with _sparing_what_stays():
+        with sparing_what_stays(REQUESTS):
             site = web.TCPSite(runner, settings.host, settings.port, reuse_port=share_port or None)
             await site.start()
             ready(runner.addresses[0][1])
@@ -69,21 +67,3 @@ def _of_ours(record: logging.LogRecord) -> bool:
         return True
     log.info("a request can't be read: %s", " ".join(str(error).split())[:200])
     return False
-
-
-@contextmanager
-def _sparing_what_stays() -> Iterator[None]:
-    """What start-up made is no garbage and is not looked through again.
-
-    The rest is looked through less often than by default: a large request makes tens of thousands of objects
-    that live as long as it does.
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -12,8 +11,7 @@ import orjson
 from domain.log.originator import join_originator
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One sealed event. ``payload_text`` is JSON exactly as PostgreSQL wrote it, numbers of any size
     intact."""
 
