@@ -118,7 +118,7 @@ class Mutations:
         self, context: Context, root: Root, nodes: Sequence[FieldNode], given: dict[str, Any]
     ) -> Mapping[str, Any] | None:
         collector = self._compiler.collector
-        return await asked_root(self._items.events, context, collector, root, nodes, given)
+        return await asked_root(self._items.events, context, collector, root.collection, nodes, given)
 
     def _deleted(self, nodes: Sequence[FieldNode], type_name: str, member: str, value: Any) -> bytes:
         found = self._compiler.collector.below(nodes, type_name)

@@ -191,25 +191,25 @@ class Preparing:
                 given = {} if open_key else compiler.arguments(type_, nodes)
                 compiled = compiler.query(root, nodes, given, open_key=open_key, asked=asked)
                 return Entry(name, nodes, required, compiled=compiled, when=given.get(AS_OF))
-            return own(compiler, name, nodes, field, caller) or Entry(name, nodes, required)
+            return own(compiler, name, nodes, field, caller, asked) or Entry(name, nodes, required)
         except ActaError as error:
             return Entry(name, nodes, required, error=error)
 
 
 def own(
-    compiler: Compiler, name: str, nodes: Sequence[FieldNode], asked: str, caller: Caller
+    compiler: Compiler, name: str, nodes: Sequence[FieldNode], field: str, caller: Caller, asked: Asked
 ) -> Entry | None:
     """The caller's own user or roles, which are plans too; None for any other operation."""
-    if asked == "users_me":
+    if field == "users_me":
         if caller.user is None:
             return Entry(name, nodes, value=b"null", own=True)
-        user = compiler.item("directus_users", nodes, str(caller.user))
+        user = compiler.item("directus_users", nodes, str(caller.user), asked)
         return Entry(name, nodes, compiled=user, own=True)
-    if asked == "roles_me":
+    if field == "roles_me":
         if caller.user is None:
             raise Forbidden()
         keys = sorted(str(role) for role in caller.roles)
         if not keys:
             return Entry(name, nodes, value=b"[]", own=True)
-        return Entry(name, nodes, compiled=compiler.items("directus_roles", nodes, keys, {}), own=True)
+        return Entry(name, nodes, compiled=compiler.items("directus_roles", nodes, keys, {}, asked), own=True)
     return None

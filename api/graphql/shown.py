@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from graphql import OperationDefinitionNode
@@ -21,9 +21,10 @@ from api.keys import Context
 from api.read_events import ReadEvents, dumps
 from domain.errors import ActaError, ErrorGroup
 from domain.graphql.outline import Outline
-from domain.graphql.roots import Root
 from domain.query.query import TYPE_NAME, AnyRelated, Functions, Member, Members, Named, Plain, Related
 
+OWN: Final = {"users_me": "directus_users", "roles_me": "directus_roles"}
+"""Root fields that read the caller's own items, and their collections."""
 Asked = Mapping[str, Any] | ActaError | ErrorGroup
 """What filters make of the query of a root field; or that, and why, they refuse it."""
 
@@ -41,12 +42,15 @@ async def asked_roots(
     type_ = schema.query_type
     assert type_ is not None
     for name, nodes in collector.fields([operation.selection_set], type_.name).items():
-        root = schema.queries.get(nodes[0].name.value)
-        if root is None:
+        field = nodes[0].name.value
+        root = schema.queries.get(field)
+        collection = OWN.get(field) if root is None else root.collection
+        if collection is None:
             continue
         try:
             given = arguments_of(type_, nodes[0], collector.variables)
-            asked = await asked_root(events, context, collector, root, nodes, given)
+            grouped = root is not None and root.kind == "aggregated"
+            asked = await asked_root(events, context, collector, collection, nodes, given, grouped=grouped)
         except (ActaError, ErrorGroup) as error:
             found[name] = error
         else:
@@ -59,24 +63,26 @@ async def asked_root(
     events: ReadEvents,
     context: Context,
     collector: Collector,
-    root: Root,
+    collection: str,
     nodes: Sequence[FieldNode],
     given: Mapping[str, Any],
+    *,
+    grouped: bool = False,
 ) -> Mapping[str, Any] | None:
     """What filters make of the query of a root field; None when they leave it.
 
     Raises:
         ActaError, ErrorGroup: with what a filter refuses it.
     """
-    name, outline = root.collection, collector.schema.outline
-    if not await events.asks_query(context, name):
+    outline = collector.schema.outline
+    if not await events.asks_query(context, collection):
         return None
-    query = parameters_of(outline, name, given)
-    if root.kind == "aggregated":
+    query = parameters_of(outline, collection, given)
+    if grouped:
         query["groupBy"] = [entry for entry in given.get("groupBy") or () if entry]
     else:
-        query["fields"] = [*_paths(collector, outline, name, nodes)]
-    found = await events.query(context, name, query)
+        query["fields"] = [*_paths(collector, outline, collection, nodes)]
+    found = await events.query(context, collection, query)
     return None if found is query or isinstance(found, str) else found
 
 

@@ -207,3 +207,16 @@ async def test_nobody_is_shown_what_acta_reads_itself(api: Client) -> None:
     project = (await api.get("/server/info")).data["project"]
     assert project["project_name"]
     await api.delete(f"/flows/{flow}")
+
+
+async def test_the_callers_own_user_is_a_read_too(api: Client) -> None:
+    options = {"type": "filter", "scope": ["users.query"]}
+    flow = await make_flow(api, [("x", "throw-error", {"status": 418})], trigger="event", options=options)
+    async with asyncio.timeout(60):
+        while (await api.get("/users/me")).status != 418:
+            pass
+    answer = await api.post("/graphql/system", {"query": "{ users_me { id } }"})
+    assert answer.body["errors"][0]["path"] == ["users_me"]
+    await api.delete(f"/flows/{flow}")
+    answer = await api.post("/graphql/system", {"query": "{ users_me { id } }"})
+    assert answer.data["users_me"]["id"]
