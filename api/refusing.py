@@ -70,9 +70,9 @@ def tell_response(request: web.Request, response: web.StreamResponse, began: flo
     request.app[EMITTER].act((RESPONSE,), meta, _caller(request))
 
 
-def described(request: web.Request) -> dict[str, Any]:
-    """A request without what proves who sends it."""
-    url = redact(request.path_qs)
+def described(request: web.Request, *, whole: bool = False) -> dict[str, Any]:
+    """A request; unless ``whole`` without what proves who sends it."""
+    url = request.path_qs if whole else redact(request.path_qs)
     return {
         "method": request.method,
         "url": url,
@@ -81,15 +81,15 @@ def described(request: web.Request) -> dict[str, Any]:
         "host": request.host,
         "size": request.content_length,
         "query": dict(URL(url, encoded=True).query),
-        "headers": _headers(request.headers),
+        "headers": _headers(request.headers, whole=whole),
     }
 
 
-def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _headers(headers: Mapping[str, str], *, whole: bool = False) -> dict[str, str]:
     # Bytes that are no text came in as lone surrogates.
     return {
         name.lower(): REDACTED
-        if name.lower() in _SECRET_HEADERS
+        if name.lower() in _SECRET_HEADERS and not whole
         else value.encode("utf-8", "replace").decode()
         for name, value in headers.items()
     }

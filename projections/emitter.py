@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar
+from types import MappingProxyType
 from typing import Any, Final
 
 from domain.access.caller import SYSTEM, Caller
@@ -191,8 +192,13 @@ class Emitter:
         payload: Any,
         members: Mapping[str, Any],
         caller: Caller | None,
+        masks: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
-        """What all filters of an event make of its payload. Raises as :meth:`payload`."""
+        """What all filters of an event make of its payload.
+
+        Flows, whose runs are written down, are told ``masks`` instead of the members of their names.
+        Raises as :meth:`payload`.
+        """
         flows = await self._flows.store.filters()
         caller = None if caller == SYSTEM else caller
         async with _deeper():
@@ -200,7 +206,7 @@ class Emitter:
                 for hook in self._hooks.filters(name):
                     payload = await hook(payload, {"event": event, **members}, caller)
                 for flow in flows.get(name, ()):
-                    trigger = {"payload": payload, "event": event, **members}
+                    trigger = {"payload": payload, "event": event, **members, **masks}
                     payload = await self._flows.filtered(flow, trigger, caller)
         return payload
 

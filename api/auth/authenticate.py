@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -101,6 +102,18 @@ class Authenticator:
                 self._known.clear()
             self._known[place] = identity
         return identity
+
+    async def of_claim(self, claim: Mapping[str, Any], origin: Origin) -> Identity:
+        """Whoever a filter says is calling: an active user or a role, with the rights of now; what else it
+        claims is not believed.
+
+        Raises:
+            InvalidCredentials: for a user who is not there or not active.
+            InvalidToken: for a key that is none.
+        """
+        anonymous = Caller(ip=origin.ip, user_agent=origin.user_agent, origin=origin.origin)
+        named = {"id": claim.get("user"), "role": claim.get("role")}
+        return await self._with_rights(self._models.current, await self._claimed(anonymous, named))
 
     async def _identify(self, model: Model, token: str | None, origin: Origin) -> tuple[Identity, bool]:
         anonymous = Caller(ip=origin.ip, user_agent=origin.user_agent, origin=origin.origin)

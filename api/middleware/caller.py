@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from api.auth.claims import claim_of
 from api.auth.cookies import set_cookie
 from api.auth.credentials import token_of
 from api.auth.origins import require_same_site
@@ -37,10 +38,11 @@ async def caller(request: web.Request, handler: Handler) -> web.StreamResponse:
     if _is_open(request):
         return await handler(request)
     try:
-        identity = await app[AUTHENTICATOR].identify(request)
+        claimed = await claim_of(request)
+        identity = claimed or await app[AUTHENTICATOR].identify(request)
     except (InvalidCredentials, InvalidToken) as error:
         return await _refused(request, error)
-    if token_of(request, app[SETTINGS].auth.session_cookie_name)[1]:
+    if claimed is None and token_of(request, app[SETTINGS].auth.session_cookie_name)[1]:
         require_same_site(request, app[SETTINGS])
     request[CONTEXT] = Context(
         request[REQUEST_ID], identity.caller, identity.rights, app[MODELS].current, identity.session

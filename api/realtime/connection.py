@@ -123,6 +123,8 @@ class Connection:
                 self.outbox.put(protocol.failure("server", InvalidPayload("Messages have to be text")))
                 asked = False
                 continue
+            if received.type is WSMsgType.ERROR:
+                self.visitor.events.tell("error", event={"type": "error", "message": str(received.data)})
             return None
 
     def _patience(self, period: float | None) -> tuple[float | None, bool]:
@@ -188,7 +190,17 @@ class Connection:
         kind = message["type"].lower()
         if kind == "auth":
             await self._auth(message)
-        elif kind == "ping":
+            return
+        try:
+            message = await self.visitor.events.message(message)
+        except (ActaError, ErrorGroup) as error:
+            self.outbox.put(protocol.failure(kind, error, protocol.uid_of(message)))
+            return
+        await self._handle(message, text)
+
+    async def _handle(self, message: Message, text: str) -> None:
+        kind = message["type"].lower()
+        if kind == "ping":
             self.outbox.put(protocol.frame("pong", protocol.uid_of(message)))
         elif self._expired:
             self.outbox.put(protocol.failure("auth", Forbidden(), protocol.uid_of(message)))

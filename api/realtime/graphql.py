@@ -84,6 +84,8 @@ class GraphQLConnection:
                 if not self._acknowledged:
                     raise Close(4408, "Connection initialisation timeout") from None
                 raise Close(4403, "Forbidden") from None
+            if received.type is WSMsgType.ERROR:
+                self.visitor.events.tell("error", event={"type": "error", "message": str(received.data)})
             if received.type is not WSMsgType.TEXT:
                 return
             await self._handle(received.data)
@@ -100,10 +102,17 @@ class GraphQLConnection:
             message = protocol.message_of(text)
         except ActaError:
             raise Close(4400, "Invalid message received") from None
-        kind = message["type"]
-        if kind == "connection_init":
+        if message["type"] == "connection_init":
             await self._begin(message)
-        elif kind == "ping":
+            return
+        try:
+            message = await self.visitor.events.message(message)
+        except (ActaError, ErrorGroup) as error:
+            if isinstance(message.get("id"), str):
+                self.outbox.put(protocol.frame("error", id=message["id"], payload=errors_of(error)))
+            return
+        kind = message["type"]
+        if kind == "ping":
             self.outbox.put(protocol.frame("pong"))
         elif kind == "pong":
             return
@@ -121,13 +130,12 @@ class GraphQLConnection:
             raise Close(4429, "Too many initialisation requests")
         payload = message.get("payload")
         token = payload.get("access_token") if isinstance(payload, dict) else None
-        if isinstance(token, str):
-            try:
-                await self.visitor.enter(token)
-            except AuthFailed:
-                self.outbox.put(protocol.refusal("auth", "AUTH_FAILED", "Authentication failed"))
-                return
-        elif self.mode == "handshake":
+        try:
+            signed = await self.visitor.enter(token if isinstance(token, str) else None, message)
+        except AuthFailed:
+            self.outbox.put(protocol.refusal("auth", "AUTH_FAILED", "Authentication failed"))
+            return
+        if not signed and self.mode == "handshake":
             raise Close(4403, "Forbidden")
         self._acknowledged = True
         self.outbox.put(protocol.frame("connection_ack"))

@@ -11,10 +11,12 @@ from weakref import WeakSet
 from aiohttp import web
 
 from api import keys
+from api.auth.claims import Claims
 from api.auth.credentials import origin_of
 from api.auth.limiter import Budget
 from api.auth.origins import from_own_pages
 from api.realtime.connection import Connection, Services
+from api.realtime.events import SocketEvents
 from api.realtime.graphql import PROTOCOL, GraphQLConnection
 from api.realtime.hub import Hub
 from api.realtime.logs import LogStream, Tap
@@ -45,7 +47,7 @@ async def json_socket(request: web.Request) -> web.StreamResponse:
     settings = app[keys.SETTINGS]
     async with admitted(request, settings.realtime.rest_auth, app[SOCKETS]) as visitor:
         response = web.WebSocketResponse(autoping=True, max_msg_size=settings.server.max_payload_size)
-        await _open(request, response)
+        await _open(request, response, visitor)
         await Connection(app[SERVICES], response, visitor, Budget(settings.limiter)).run()
     return response
 
@@ -57,7 +59,7 @@ async def graphql_socket(request: web.Request) -> web.StreamResponse:
     mode = settings.realtime.graphql_auth
     async with admitted(request, mode, app[GRAPHQL_SOCKETS]) as visitor:
         response = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=settings.server.max_payload_size)
-        await _open(request, response)
+        await _open(request, response, visitor)
         if response.ws_protocol != PROTOCOL:
             await response.close(code=4406, message=b"Subprotocol not acceptable")
             return response
@@ -83,14 +85,15 @@ async def log_socket(request: web.Request) -> web.StreamResponse:
         if not (await visitor.context()).rights.admin:
             raise web.HTTPUnauthorized
         response = web.WebSocketResponse()
-        await _open(request, response)
+        await _open(request, response, visitor)
         await LogStream(response, visitor, app[TAP], settings.logs_level, settings.logs_style).run()
     return response
 
 
-async def _open(request: web.Request, response: web.WebSocketResponse) -> None:
+async def _open(request: web.Request, response: web.WebSocketResponse, visitor: Visitor) -> None:
     await response.prepare(request)
     request.app[OPEN].add(response)
+    visitor.events.begin()
 
 
 @asynccontextmanager
@@ -105,20 +108,27 @@ async def admitted(request: web.Request, mode: Mode, sockets: Sockets) -> AsyncI
     if not is_upgrade(request):
         raise web.HTTPNotFound
     with sockets.place():
-        yield await _visitor(request, mode)
+        visitor = await _visitor(request, mode)
+        try:
+            yield visitor
+        finally:
+            visitor.events.end()
 
 
 async def _visitor(request: web.Request, mode: Mode) -> Visitor:
     app = request.app
     settings = app[keys.SETTINGS].auth
+    origin = origin_of(request, settings)
+    claims = Claims(app[keys.EMITTER], app[keys.AUTHENTICATOR], origin)
     visitor = Visitor(
         app[keys.AUTHENTICATOR],
         app[keys.LOGIN],
         app[keys.LIMITER],
         app[keys.MODELS],
         mode,
-        origin_of(request, settings),
+        origin,
         settings,
+        SocketEvents(app[keys.EMITTER], claims, request.path),
     )
     # An Authorization header does not count here.
     token = request.query.get("access_token") or request.cookies.get(settings.session_cookie_name)

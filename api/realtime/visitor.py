@@ -7,7 +7,8 @@ visitor is anonymous again, else nothing but signing in is answered.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -16,7 +17,9 @@ from api.auth.credentials import Origin
 from api.auth.limiter import Limiter
 from api.auth.login import Login, stalled
 from api.keys import Context
-from domain.errors import ActaError, Forbidden, ServiceUnavailable
+from api.realtime.events import SocketEvents
+from api.realtime.protocol import Message
+from domain.errors import ActaError, ErrorGroup, Forbidden, ServiceUnavailable
 from domain.settings import AuthSettings
 from projections.tables.store import ModelStore
 
@@ -44,7 +47,9 @@ class Visitor:
         mode: Mode,
         origin: Origin,
         settings: AuthSettings,
+        events: SocketEvents,
     ) -> None:
+        self.events = events
         self._authenticator = authenticator
         self._login = login
         self._limiter = limiter
@@ -53,6 +58,7 @@ class Visitor:
         self._mode = mode
         self._origin = origin
         self._token: str | None = None
+        self._claim: Mapping[str, Any] | None = None
         self._identity: Identity | None = None
         self._seen: tuple[float, int, int] = (0.0, -1, -1)
 
@@ -66,52 +72,82 @@ class Visitor:
         """When the token ends; None for tokens that don't, and without one."""
         return None if self._identity is None else self._identity.until
 
-    async def enter(self, token: str) -> None:
-        """Sign in by an access token, JWT or static.
+    async def enter(self, token: str | None, message: Message | None = None) -> bool:
+        """Sign in by an access token, JWT or static, unless filters who see the message say who it is.
+
+        Gives whether there was anything to sign in by.
 
         Raises:
             AuthFailed: also for tokens without a user.
         """
-        try:
-            identity = await self._authenticator.of_token(token, self._origin)
-        except ActaError as error:
-            raise AuthFailed from error
+        message = message or {"type": "auth", "access_token": token}
+        with self._telling(message):
+            claimed = await self._claimed(message)
+            if not claimed and token is not None:
+                await self._by_token(token, message)
+        return claimed or token is not None
+
+    async def _by_token(self, token: str, message: Message) -> None:
+        identity = await self._authenticator.of_token(token, self._origin)
         if identity.caller.user is None:
             raise AuthFailed
-        self._token, self._identity = token, identity
-        self._seen = self._now()
+        self._token, self._claim = token, None
+        self._found(identity, message)
 
-    async def sign_in(self, message: Mapping[str, Any]) -> dict[str, Any]:
+    async def _claimed(self, message: Message) -> bool:
+        claim = await self.events.claim(message)
+        if claim is not None:
+            identity = await self._authenticator.of_claim(claim, self._origin)
+            self._token, self._claim = None, claim
+            self._found(identity, message)
+        return claim is not None
+
+    def _found(self, identity: Identity, message: Message) -> None:
+        self._identity, self.events.caller = identity, identity.caller
+        self._seen = self._now()
+        self.events.tell("auth.success", message={"type": message["type"]})
+
+    @contextmanager
+    def _telling(self, message: Message) -> Iterator[None]:
+        """Whatever keeps somebody out, he is told the same, and listeners are told of it."""
+        try:
+            yield
+        except (ActaError, ErrorGroup, AuthFailed) as error:
+            self.events.tell("auth.failure", message={"type": message["type"]})
+            raise AuthFailed from error
+
+    async def sign_in(self, message: Message) -> dict[str, Any]:
         """Sign in by an ``auth`` message; what its answer has to hold besides.
 
         Raises:
             AuthFailed
         """
+        self.leave()
+        with self._telling(message):
+            await self._limiter.request(self._origin.ip)
+            return {} if await self._claimed(message) else await self._by_message(message)
+
+    async def _by_message(self, message: Message) -> dict[str, Any]:
         token, refresh = message.get("access_token"), message.get("refresh_token")
         email, password = message.get("email"), message.get("password")
-        self.leave()
-        try:
-            await self._limiter.request(self._origin.ip)
-            if isinstance(token, str):
-                await self.enter(token)
-                return {}
-            if isinstance(email, str) and isinstance(password, str) and not self._settings.disable_default:
-                otp = message.get("otp")
-                code = otp if isinstance(otp, str) else None
-                login = self._login.login(email, password, code, "json", self._origin, uuid4())
-                signed = await stalled(login, self._settings.login_stall)
-            elif isinstance(refresh, str):
-                signed = await self._login.refresh(refresh, "json", self._origin, uuid4())
-            else:
-                raise AuthFailed
-        except ActaError as error:
-            raise AuthFailed from error
-        await self.enter(signed.access)
+        if isinstance(token, str):
+            await self._by_token(token, message)
+            return {}
+        if isinstance(email, str) and isinstance(password, str) and not self._settings.disable_default:
+            otp = message.get("otp")
+            code = otp if isinstance(otp, str) else None
+            login = self._login.login(email, password, code, "json", self._origin, uuid4())
+            signed = await stalled(login, self._settings.login_stall)
+        elif isinstance(refresh, str):
+            signed = await self._login.refresh(refresh, "json", self._origin, uuid4())
+        else:
+            raise AuthFailed
+        await self._by_token(signed.access, message)
         return {"refresh_token": signed.refresh}
 
     def leave(self) -> None:
         """Be nobody again."""
-        self._token = self._identity = None
+        self._token = self._claim = self._identity = self.events.caller = None
 
     async def context(self, request: UUID | None = None) -> Context:
         """The context for a message or an event, with the rights of this moment.
@@ -138,9 +174,11 @@ class Visitor:
         return versions != current or now - then > LOOK_SECONDS
 
     async def _look_again(self) -> None:
-        assert self._token is not None
         try:
-            self._identity = await self._authenticator.of_token(self._token, self._origin)
+            if self._claim is not None:
+                self._identity = await self._authenticator.of_claim(self._claim, self._origin)
+            else:
+                self._identity = await self._authenticator.of_token(self._token, self._origin)
         except ServiceUnavailable:
             raise
         except ActaError:

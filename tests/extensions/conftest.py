@@ -23,6 +23,7 @@ create table articles (
 create table news_log (id serial primary key, text text);
 create table bad (id serial primary key, title text, num int);
 create table hints (id serial primary key, data jsonb);
+create table talks (id serial primary key, text text);
 create table looks (
     id serial primary key, title text, secret text, shelf text, made date default '2026-01-02',
     parent int references looks
@@ -52,8 +53,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*install, "--target", str(folder), str(source)], check=True, timeout=100)
     here = Path(__file__).parent
     package(folder, "rude", (here / "rude.py.txt").read_text(), (here / "rude.points.txt").read_text())
-    points = "[acta.hooks]\nreads = reads:hooks\n"
-    package(folder, "reads", (here / "reads.py.txt").read_text(), points)
+    for name in ("reads", "doors"):
+        points = f"[acta.hooks]\n{name} = {name}:hooks\n"
+        package(folder, name, (here / f"{name}.py.txt").read_text(), points)
     return folder
 
 

@@ -185,16 +185,16 @@ async def test_what_they_are_told(api: Client, server: Server, keys: dict[str, i
 
 async def test_flows_filter_reads_too(api: Client, keys: dict[str, int]) -> None:
     code = "module.exports = (data) => data.$trigger.payload.map((row) => ({...row, text: 'flown'}))"
-    options = {"type": "filter", "scope": ["echoes.items.read"], "return": "$last"}
+    options = {"type": "filter", "scope": ["talks.items.read"], "return": "$last"}
     flow = await make_flow(api, [("x", "exec", {"code": code})], trigger="event", options=options)
-    await api.post("/items/echoes", {"text": "plain"})
+    await api.post("/items/talks", {"text": "plain"})
     async with asyncio.timeout(60):
         while True:
-            seen = {row["text"] for row in (await api.get("/items/echoes", fields="id,text")).data}
+            seen = {row["text"] for row in (await api.get("/items/talks", fields="id,text")).data}
             if seen == {"flown"}:
                 break
-    found = await graphql(api, "{ echoes(limit: 1) { x: text } }")
-    assert found["data"]["echoes"] == [{"x": "flown"}]
+    found = await graphql(api, "{ talks(limit: 1) { x: text } }")
+    assert found["data"]["talks"] == [{"x": "flown"}]
     await api.delete(f"/flows/{flow}")
 
 
