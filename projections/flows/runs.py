@@ -16,7 +16,7 @@ from domain.access.secrets import masked
 from domain.flows.model import Flow
 from domain.flows.running import Run
 from domain.flows.subscriptions import event_name, listening, names_of_event
-from domain.log.changes import Change, changes, submitted
+from domain.log.changes import Change, changes, submitted, tells_of_model
 from domain.log.record import Record
 from projections.database import Connection
 from projections.files.versions import STORED
@@ -132,14 +132,28 @@ def told(change: Change, event: str, secrets: Collection[str]) -> dict[str, Any]
     Values of ``secrets`` are masked: what the log holds of them are digests and concealed texts.
     """
     keys: list[Any] = list(change.keys)
+    collection = _target(change)
+    if collection is None:
+        collection = change.collection
+    else:
+        keys = [record.item for record in change.records]
     if change.action == "delete":
-        return {"event": event, "payload": keys, "keys": keys, "collection": change.collection}
+        return {"event": event, "payload": keys, "keys": keys, "collection": collection}
     payload = masked(submitted(change.records[0]), secrets)
     if change.action == "create":
         key = keys[0]
         typed = int(key) if key.isascii() and key.isdigit() and len(key) < 16 else key
-        return {"event": event, "payload": payload, "key": typed, "collection": change.collection}
-    return {"event": event, "payload": payload, "keys": keys, "collection": change.collection}
+        return {"event": event, "payload": payload, "key": typed, "collection": collection}
+    return {"event": event, "payload": payload, "keys": keys, "collection": collection}
+
+
+def _target(change: Change) -> str | None:
+    """The collection whose fields or relations have changed, None for any other change, or one of several.
+
+    Rows of their metadata are items of a system collection, and told as such.
+    """
+    parts = {record.collection for record in change.records if tells_of_model(record) and record.item}
+    return parts.pop() if len(parts) == 1 else None
 
 
 async def who(connection: Connection, record: Record) -> dict[str, Any] | None:

@@ -214,6 +214,15 @@ async def test_rows_of_activity_and_revisions(api: Client) -> None:
     assert silent["id"] not in [data["key"] for data in everything if data["event"] == "activity.create"]
 
 
+async def test_actions_of_the_model(api: Client) -> None:
+    """Fields are told by their names, with the collection that they are in."""
+    assert (await api.post("/fields/talks", {"field": "shade", "type": "string"})).status == 200
+    assert (await api.patch("/fields/talks/shade", {"schema": {"default_value": "dark"}})).status == 200
+    assert (await api.delete("/fields/talks/shade")).status == 204
+    await logged(api, "fields.create shade", 1)
+    await logged(api, "fields.delete ['shade']", 1)
+
+
 async def noted(api: Client, event: str, **members: Any) -> dict[str, Any]:
     """Wait until an action hook was told of an event with these members."""
     for _ in range(900):
