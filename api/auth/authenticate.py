@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from projections.system.rights import STATEMENTS, RightsStore
 from projections.system.share_rights import ShareRights
 from projections.tables.store import ModelStore
 
+log = logging.getLogger("acta.api")
 MAXIMUM_ENTRIES = 10_000
 # How long a token is believed without another look at the login behind it.
 BELIEVED_SECONDS = 5.0
@@ -108,12 +110,16 @@ class Authenticator:
         claims is not believed.
 
         Raises:
-            InvalidCredentials: for a user who is not there or not active.
-            InvalidToken: for a key that is none.
+            InvalidCredentials: for a user who is not there or not active, and for keys that are none.
         """
         anonymous = Caller(ip=origin.ip, user_agent=origin.user_agent, origin=origin.origin)
         named = {"id": claim.get("user"), "role": claim.get("role")}
-        return await self._with_rights(self._models.current, await self._claimed(anonymous, named))
+        try:
+            caller = await self._claimed(anonymous, named)
+        except InvalidToken:
+            log.warning("a filter claims a user or role that is no key: %r", named)
+            raise InvalidCredentials from None
+        return await self._with_rights(self._models.current, caller)
 
     async def _identify(self, model: Model, token: str | None, origin: Origin) -> tuple[Identity, bool]:
         anonymous = Caller(ip=origin.ip, user_agent=origin.user_agent, origin=origin.origin)

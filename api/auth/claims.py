@@ -24,7 +24,7 @@ async def claim_of(request: web.Request) -> Identity | None:
     """Who filters say sends a request; None when they leave it to tokens.
 
     Raises:
-        InvalidCredentials, InvalidToken: for somebody who is not there.
+        InvalidCredentials: for somebody who is not there.
         ActaError, ErrorGroup: with what a filter refuses the request.
     """
     emitter = request.app[EMITTER]
@@ -57,5 +57,5 @@ class Claims:
         return None if found == nobody or not isinstance(found, Mapping) else found
 
     async def identity(self, claim: Mapping[str, Any]) -> Identity:
-        """Whoever is claimed, with the rights of now. Raises InvalidCredentials, InvalidToken."""
+        """Whoever is claimed, with the rights of now. Raises InvalidCredentials."""
         return await self._authenticator.of_claim(claim, self._origin)

@@ -37,8 +37,9 @@ async def caller(request: web.Request, handler: Handler) -> web.StreamResponse:
     app = request.app
     if _is_open(request):
         return await handler(request)
+    # What a filter refuses says nothing of the token, or of the cookie that it is in.
+    claimed = await claim_of(request)
     try:
-        claimed = await claim_of(request)
         identity = claimed or await app[AUTHENTICATOR].identify(request)
     except (InvalidCredentials, InvalidToken) as error:
         return await _refused(request, error)

@@ -191,6 +191,9 @@ class Connection:
         if kind == "auth":
             await self._auth(message)
             return
+        if self._expired and kind != "ping":
+            self.outbox.put(protocol.failure("auth", Forbidden(), protocol.uid_of(message)))
+            return
         try:
             message = await self.visitor.events.message(message)
         except (ActaError, ErrorGroup) as error:
@@ -202,8 +205,6 @@ class Connection:
         kind = message["type"].lower()
         if kind == "ping":
             self.outbox.put(protocol.frame("pong", protocol.uid_of(message)))
-        elif self._expired:
-            self.outbox.put(protocol.failure("auth", Forbidden(), protocol.uid_of(message)))
         elif kind == "subscribe":
             await self._subscribe(message, size_of(text))
         elif kind == "unsubscribe":

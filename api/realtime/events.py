@@ -64,13 +64,16 @@ class SocketEvents:
             InvalidPayload: when filters leave no message.
             ActaError, ErrorGroup: with what a filter refuses it.
         """
+        if message["type"].lower() in SIGNING:
+            # Also where this socket knows no such message: it holds what proves who somebody is.
+            return message
         if not self._emitter.quiet and await self._emitter.asks(MESSAGE):
             members = {"client": self.client}
             found = await self._emitter.filter(MESSAGE, (MESSAGE,), message, members, self.caller)
             if not isinstance(found, Mapping) or not isinstance(found.get("type"), str):
                 raise InvalidPayload('The message has no "type"')
             message = dict(found)
-        self.tell("message", message=message)
+        self.tell("message", message=_masked(message))
         return message
 
     async def claim(self, message: Message) -> Mapping[str, Any] | None:
@@ -85,6 +88,8 @@ class SocketEvents:
 
 
 def _masked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_masked(entry) for entry in value]
     if not isinstance(value, Mapping):
         return value
     return {name: REDACTED if name in _PROOFS else _masked(inner) for name, inner in value.items()}

@@ -105,6 +105,15 @@ class GraphQLConnection:
         if message["type"] == "connection_init":
             await self._begin(message)
             return
+        if not self._acknowledged and message["type"] not in ("ping", "pong"):
+            raise Close(4403 if self.mode == "handshake" else 4401, "Unauthorized")
+        if self._acknowledged:
+            await self._handle_known(message, text)
+        elif message["type"] == "ping":
+            self.outbox.put(protocol.frame("pong"))
+
+    async def _handle_known(self, message: dict[str, Any], text: str) -> None:
+        """A message of somebody who has begun as the protocol wants it."""
         try:
             message = await self.visitor.events.message(message)
         except (ActaError, ErrorGroup) as error:
@@ -116,8 +125,6 @@ class GraphQLConnection:
             self.outbox.put(protocol.frame("pong"))
         elif kind == "pong":
             return
-        elif not self._acknowledged:
-            raise Close(4403 if self.mode == "handshake" else 4401, "Unauthorized")
         elif kind == "subscribe":
             await self._subscribe(message, size_of(text))
         elif kind == "complete":

@@ -21,7 +21,7 @@ BAD_KEYS = {
     "raise": (500, "INTERNAL_SERVER_ERROR"),
     "number": (500, "INTERNAL_SERVER_ERROR"),
     "nobody": (401, "INVALID_CREDENTIALS"),
-    "nonsense": (403, "INVALID_TOKEN"),
+    "nonsense": (401, "INVALID_CREDENTIALS"),
     "admin": (403, "FORBIDDEN"),
 }
 
@@ -138,6 +138,33 @@ async def test_messages(api: Client, server: Server) -> None:
             assert (answer["status"], answer["error"]["code"]) == ("error", code)
             assert "secret of the operator" not in str(answer)
         assert await say(found, type="ping", uid="fine") == {"type": "pong", "uid": "fine"}
+
+
+async def test_whoever_mixes_up_protocols_gives_nothing_away(api: Client, server: Server) -> None:
+    begin = {"type": "Connection_Init", "payload": {"access_token": "sesame"}}
+    async with socket(server, f"/websocket?access_token={ADMIN_TOKEN}") as found:
+        await found.send_json(begin)
+        await say(found, type="ping", uid="mixed", access_token="sesame", more=[{"password": "sesame"}])
+    async with socket(server, "/graphql", ("graphql-transport-ws",)) as found:
+        await found.send_json({"type": "ping", "uid": "early", "payload": {"access_token": "sesame"}})
+        assert (await found.receive_json(timeout=60))["type"] == "pong"
+        await found.send_json({"type": "Auth", "access_token": "sesame"})
+        assert (await found.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
+    masked = {"type": "ping", "uid": "mixed", "access_token": "--redacted--"}
+    await noted(api, "websocket.message", message={**masked, "more": [{"password": "--redacted--"}]})
+    told = [row["data"] for row in (await api.get("/items/hints", limit=-1)).data]
+    assert "sesame" not in str([one for one in told if one["event"].startswith("websocket")])
+    assert "early" not in str(told)
+
+
+async def test_a_refusal_keeps_the_cookie(server: Server) -> None:
+    """It says nothing of the session that the cookie stands for."""
+    async with client(server, None) as anybody:
+        cookie = {"Cookie": "directus_session_token=whatever", "X-Key": "nobody"}
+        refused = await anybody.request("GET", "/items/talks", headers=cookie)
+        assert (refused.status, refused.headers.get("Set-Cookie")) == (401, None)
+        wrong = await anybody.request("GET", "/items/talks", headers={"Cookie": cookie["Cookie"]})
+        assert wrong.headers["Set-Cookie"].startswith("directus_session_token=")
 
 
 async def test_graphql_sockets(api: Client, server: Server, email: str) -> None:
