@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from domain.access.caller import SYSTEM, Caller
 from domain.errors import InvalidPayload
-from domain.flows.subscriptions import Action, event_name, names_of_event
+from domain.flows.subscriptions import Action, names_of_event
 from domain.hooks.registry import Hooks
 from projections.bound import binding
 from projections.database import Connection
@@ -44,7 +44,7 @@ class Emitter:
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def listens(self, collection: str, action: Action) -> bool:
-        """Whether anybody wants to be asked about such a write."""
+        """Whether anybody wants to be asked about such a write or read."""
         flows = await self._flows.store.filters()
         if not flows and not self._hooks.filtering:
             return False
@@ -92,9 +92,8 @@ class Emitter:
         """
         members: dict[str, Any] = {} if keys is None else {"keys": list(keys)}
         members["collection"] = collection
-        event, names = event_name(collection, action), names_of_event(collection, action)
-        with binding(connection):
-            found = await self.filter(event, names, dict(payload), members, caller)
+        names = names_of_event(collection, action)
+        found = await self.within(connection, caller, names, dict(payload), members)
         # A flow that returns null, or anything but an object, leaves nothing of the payload.
         changed = dict(found) if isinstance(found, Mapping) else {}
         kept = {name: payload[name] for name in _FIXED.get(collection, ()) if name in payload}
@@ -104,22 +103,22 @@ class Emitter:
         self, connection: Connection, caller: Caller | None, collection: str, keys: Sequence[str]
     ) -> list[Any]:
         """The keys of what is to be deleted. Raises as :meth:`payload`."""
-        event, names = event_name(collection, "delete"), names_of_event(collection, "delete")
-        with binding(connection):
-            found = await self.filter(event, names, list(keys), {"collection": collection}, caller)
+        names, members = names_of_event(collection, "delete"), {"collection": collection}
+        found = await self.within(connection, caller, names, list(keys), members)
         return found if isinstance(found, list) else []
 
     async def within(
         self,
         connection: Connection,
         caller: Caller | None,
-        event: str,
+        names: Sequence[str],
         payload: Any,
         members: Mapping[str, Any],
     ) -> Any:
-        """What filters make of an event of one name, inside a transaction. Raises as :meth:`payload`."""
+        """What filters make of an event, whose own name is the last, inside a transaction. Raises as
+        :meth:`payload`."""
         with binding(connection):
-            return await self.filter(event, (event,), payload, members, caller)
+            return await self.filter(names[-1], names, payload, members, caller)
 
     async def promoted(
         self,
@@ -133,8 +132,7 @@ class Emitter:
         """What of a content version goes into its item. Raises as :meth:`payload`."""
         names = ("items.promote", f"{collection}.items.promote")
         members = {"collection": collection, "item": item, "version": version}
-        with binding(connection):
-            found = await self.filter(names[-1], names, dict(payload), members, caller)
+        found = await self.within(connection, caller, names, dict(payload), members)
         return dict(found) if isinstance(found, Mapping) else {}
 
     async def letter(self, letter: Mapping[str, Any]) -> Any:

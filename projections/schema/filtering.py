@@ -27,7 +27,7 @@ class Filters(Protocol):
         self,
         connection: Connection,
         caller: Caller | None,
-        event: str,
+        names: Sequence[str],
         payload: Any,
         members: Mapping[str, Any],
     ) -> Any:
@@ -118,4 +118,4 @@ class ModelFiltering:
     async def _asked(self, work: Work, event: str, payload: Any, members: Mapping[str, Any]) -> Any:
         if self.filters is None or not await self.filters.asks(event):
             return payload
-        return await self.filters.within(work.connection, work.command.caller, event, payload, members)
+        return await self.filters.within(work.connection, work.command.caller, (event,), payload, members)
